@@ -1,0 +1,56 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// The settings of DESIGN: language mode 6 and every strictness the compiler offers.
+/// `strictMemorySafety` makes each `unsafe` visible, so that a reviewer can find all of them.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .strictMemorySafety(),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+/// Test targets go without strict memory safety: `#expect` expands to code that it refuses.
+let strictTests: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+let package = Package(
+    name: "twined-functions",
+    products: [
+        .executable(name: "twined-functions", targets: ["twined-functions"]),
+        .executable(name: "local-cloud", targets: ["local-cloud"]),
+        .executable(name: "echo-server", targets: ["echo-server"]),
+    ],
+    targets: [
+        // C, one target per reason.
+        .target(name: "CHTTP"),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .target(name: "CNet"),
+
+        // Imports run down only: twined-functions → Functions → Net, JSON → the C targets.
+        .target(name: "Net", dependencies: ["CHTTP", "COpenSSL", "CZlib", "CNet"], swiftSettings: strict),
+        .target(name: "JSON", swiftSettings: strict),
+        .target(name: "Functions", dependencies: ["Net", "JSON"], swiftSettings: strict),
+        .executableTarget(name: "twined-functions", dependencies: ["Functions"], swiftSettings: strict),
+
+        // Never shipped: the pretend Google that tests, demo and benchmarks talk to, and a plain server.
+        .target(name: "LocalCloud", dependencies: ["Net", "JSON"], swiftSettings: strict),
+        .executableTarget(name: "local-cloud", dependencies: ["LocalCloud"], swiftSettings: strict),
+        .executableTarget(name: "echo-server", dependencies: ["Net"], swiftSettings: strict),
+
+        .testTarget(name: "CHTTPTests", dependencies: ["CHTTP"], swiftSettings: strictTests),
+        .testTarget(name: "NetTests", dependencies: ["Net"], swiftSettings: strictTests),
+        .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: strictTests),
+        .testTarget(name: "FunctionsTests", dependencies: ["Functions"], swiftSettings: strictTests),
+        .testTarget(name: "TidyTests", swiftSettings: strictTests),
+    ],
+    cLanguageStandard: .c17
+)
