@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -16,6 +17,18 @@ int cnet_accept(int listener) { return accept4(listener, NULL, NULL, SOCK_NONBLO
 
 int cnet_tcp_socket(int family) {
     return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+}
+
+int cnet_epoll_create(void) { return epoll_create1(EPOLL_CLOEXEC); }
+
+int cnet_eventfd_create(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
+
+// Both can fail only when the counter is full or empty already, and then there is nothing to do.
+void cnet_eventfd_signal(int descriptor) { (void)!eventfd_write(descriptor, 1); }
+
+void cnet_eventfd_drain(int descriptor) {
+    eventfd_t value;
+    (void)!eventfd_read(descriptor, &value);
 }
 
 int cnet_epoll_add(int epoll, int descriptor, uint64_t data) {

@@ -16,6 +16,13 @@ int cnet_accept(int listener);
 /// socket(2), a TCP socket of `family` with SOCK_NONBLOCK | SOCK_CLOEXEC.
 int cnet_tcp_socket(int family);
 
+/// epoll_create1(2) and eventfd(2), closed on exec, the second not blocking.
+int cnet_epoll_create(void);
+int cnet_eventfd_create(void);
+/// Makes the eventfd readable; makes it unreadable again.
+void cnet_eventfd_signal(int descriptor);
+void cnet_eventfd_drain(int descriptor);
+
 /// The 64 bits that epoll hands back with an event.
 static inline uint64_t cnet_epoll_data(const struct epoll_event *event) { return event->data.u64; }
 static inline uint32_t cnet_epoll_events(const struct epoll_event *event) { return event->events; }
