@@ -46,8 +46,6 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
     var isVirtual: Bool { clock == .virtual }
     private var stopped = false
     private var owner: pthread_t?
-    /// Called after a descriptor has been closed: a listener that had none left tries again.
-    var descriptorClosed: [() -> Void] = []
 
     /// Nanoseconds of the clock, read once for each turn of the loop.
     public private(set) var nowNanoseconds: UInt64 = 0
@@ -174,10 +172,6 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
     func unregister(_ registration: Registration) {
         timers.remove(registration.waiter)
         registrations.remove(registration)
-        if !descriptorClosed.isEmpty {
-            // After the close itself, which follows this call within the same job.
-            start { for retry in EventLoop.shared.descriptorClosed { retry() } }
-        }
     }
 
     private func waitForEvents() {
