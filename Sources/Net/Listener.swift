@@ -20,16 +20,16 @@ final class Listener {
 
     func accept() throws(Errno) -> CInt? {
         let raw = try Socket.accept(from: descriptor)
-        if raw == nil { registration.waiter.clear(EPOLLIN.rawValue) }
+        if raw == nil { registration.waiter.clear(UInt32(CNET_READABLE)) }
         return raw
     }
 
     func waitForConnection() async {
-        _ = await registration.waiter.wait(for: EPOLLIN.rawValue | EPOLLHUP.rawValue, until: .never)
+        _ = await registration.waiter.wait(for: UInt32(CNET_READABLE | CNET_HANG_UP), until: .never)
     }
 
     /// Ends a `waitForConnection`.
     func wake() {
-        registration.waiter.signal(EPOLLHUP.rawValue)
+        registration.waiter.signal(UInt32(CNET_HANG_UP))
     }
 }

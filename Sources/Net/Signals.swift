@@ -37,8 +37,8 @@ public final class SignalSource {
             case SIGTERM: return .terminate
             case SIGINT: return .interrupt
             default:
-                registration.waiter.clear(EPOLLIN.rawValue)
-                _ = await registration.waiter.wait(for: EPOLLIN.rawValue, until: .never)
+                registration.waiter.clear(UInt32(CNET_READABLE))
+                _ = await registration.waiter.wait(for: UInt32(CNET_READABLE), until: .never)
             }
         }
     }
