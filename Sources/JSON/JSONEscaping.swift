@@ -8,9 +8,8 @@ public enum JSONEscaping {
         case utf8
     }
 
-    /// Appends bytes as the inside of a string literal: quotes and backslashes escaped, controls as `\n \r
-    /// \t \b \f` or `\u00XX`, DEL and `/` as they are (Python's form, and the shortest that RFC 8259
-    /// allows).
+    /// Appends bytes as the inside of a string literal: quotes and backslashes escaped, control characters
+    /// by their short escapes or `\u00XX`, DEL as `\u007f` in the ASCII form, `/` as it is (all as Python).
     ///
     /// The bytes are WTF-8: a lone surrogate (ED A0..BF xx) becomes a `\udXXX` escape in both forms, and
     /// whatever else is no UTF-8 becomes U+FFFD, one for each maximal ill-formed part, so that the text
@@ -25,7 +24,7 @@ public enum JSONEscaping {
             guard position < end else { return }
             let byte = bytes[position]
             if byte < 0x80 {
-                append(ascii: byte, to: &output)
+                append(ascii: byte, to: &output, form: form)
                 position += 1
             } else {
                 position = append(nonASCIIAt: position, of: bytes, to: &output, form: form)
@@ -52,14 +51,15 @@ public enum JSONEscaping {
         }
         while position < end {
             let byte = bytes[position]
-            guard byte >= 0x20, byte < 0x80, byte != 0x22, byte != 0x5C else { break }
+            guard byte >= 0x20, byte < 0x7F, byte != 0x22, byte != 0x5C else { break }
             position += 1
         }
         return position
     }
 
-    /// Appends one ASCII character that is a quote, a backslash or a control character.
-    static func append(ascii byte: UInt8, to output: inout [UInt8]) {
+    /// Appends one ASCII character that is a quote, a backslash, a control character or DEL.
+    static func append(ascii byte: UInt8, to output: inout [UInt8], form: Form) {
+        if byte == 0x7F, form == .utf8 { return output.append(byte) }
         output.append(0x5C)
         switch byte {
         case 0x22, 0x5C: output.append(byte)

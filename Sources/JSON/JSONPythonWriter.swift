@@ -60,6 +60,8 @@ struct JSONPythonWriter {
         }
     }
 
+    private var escaping: JSONEscaping.Form { form.escapesNonASCII ? .ascii : .utf8 }
+
     private static let comma: [UInt8] = [0x2C, 0x20]
 
     private func isOmitted(_ key: Int, of document: JSONDocument, _ omitted: [String]) -> Bool {
@@ -108,8 +110,7 @@ struct JSONPythonWriter {
         switch Tape.tag(of: tape[index]) {
         case .plainString: output.append(contentsOf: source[range])
         case .unicodeString:
-            let form: JSONEscaping.Form = form.escapesNonASCII ? .ascii : .utf8
-            JSONEscaping.append(source, in: range, to: &output, form: form)
+            JSONEscaping.append(source, in: range, to: &output, form: escaping)
         default: escapedString(range, to: &output)
         }
         if form.escapesDollars { Self.escapeDollars(in: &output, from: written) }
@@ -130,6 +131,9 @@ struct JSONPythonWriter {
                 let (codePoint, next) = Unescaping.escape(bytes, at: position, to: range.upperBound)
                 append(codePoint, to: &output)
                 position = next
+            } else if bytes[position] < 0x80 {
+                append(UInt32(bytes[position]), to: &output)
+                position += 1
             } else {
                 let length = UTF8Grammar.sequenceLength(bytes, at: position, to: range.upperBound)
                 append(UTF8Grammar.codePoint(bytes, at: position, length), to: &output)
@@ -141,8 +145,8 @@ struct JSONPythonWriter {
     private mutating func append(_ codePoint: UInt32, to output: inout [UInt8]) {
         if codePoint < 0x80 {
             let byte = UInt8(codePoint)
-            if byte < 0x20 || byte == 0x22 || byte == 0x5C {
-                JSONEscaping.append(ascii: byte, to: &output)
+            if byte < 0x20 || byte == 0x22 || byte == 0x5C || byte == 0x7F {
+                JSONEscaping.append(ascii: byte, to: &output, form: escaping)
             } else {
                 output.append(byte)
             }

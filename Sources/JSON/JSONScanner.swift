@@ -39,6 +39,7 @@ enum JSONScanner {
             } else if byte < 0x20 {
                 throw JSONError(.controlCharacter, at: position)
             } else {
+                if byte == 0x7F { hasUnicode = true }
                 position += 1
             }
         }

@@ -2,9 +2,9 @@
 ///
 /// A node is one to three 32-bit words, in the order of the text:
 ///
-///     null, true, false, number   [tag | offset]
-///     string                      [tag | offset of its first content byte] [length of its content in the text]
-///     array, object               [tag | offset of its bracket] [index after its last node] [offset after its bracket]
+///     null, number…    [tag | offset]
+///     string           [tag | offset of its content] [length of its content in the text]
+///     array, object    [tag | offset of its bracket] [index after its last node] [offset after its end]
 ///
 /// The members of an object follow it as key, value, key, value. Four bytes for a number keep an array of
 /// a million of them at a fraction of the text's own size, and an offset of 28 bits reaches 256 MiB.
@@ -13,9 +13,9 @@ enum Tag: UInt32 {
     case integer
     /// A number with a fraction or an exponent.
     case fractional
-    /// A string of ASCII without a backslash: its content can be copied as it is.
+    /// A string of printable ASCII without a backslash: its content can be copied as it is.
     case plainString
-    /// A string with non-ASCII bytes and no backslash.
+    /// A string with non-ASCII bytes or DEL, which Python escapes, too, and no backslash.
     case unicodeString
     /// A string with at least one backslash.
     case escapedString
@@ -82,9 +82,11 @@ enum WordMask {
         (word &- ones &* limit) & ~word & tops
     }
 
-    /// Bytes that cannot be copied as they are within a string: quotes, backslashes, controls, non-ASCII.
+    /// Bytes that cannot be copied as they are within a string: quotes, backslashes, controls, DEL,
+    /// non-ASCII.
     @inline(__always)
     static func special(_ word: UInt64) -> UInt64 {
-        equal(word, 0x22) | equal(word, 0x5C) | below(word, 0x20) | (word & tops)
+        equal(word, 0x22) | equal(word, 0x5C) | below(word, 0x20) | equal(word | tops, 0xFF)
+            | (word & tops)
     }
 }

@@ -176,7 +176,7 @@ public struct JSONWriter: Sendable {
             if byte >= 0x20, byte != 0x22, byte != 0x5C {
                 output.append(byte)
             } else {
-                JSONEscaping.append(ascii: byte, to: &output)
+                JSONEscaping.append(ascii: byte, to: &output, form: .utf8)
             }
         }
         output.append(0x22)
