@@ -66,7 +66,9 @@ public final class ByteStream {
     // MARK: Opening
 
     /// A TCP connection to `address`.
-    static func connect(to address: SocketAddress, deadline: Deadline) async throws(HTTPClientError) -> ByteStream {
+    static func connect(to address: SocketAddress, deadline: Deadline) async throws(HTTPClientError)
+        -> ByteStream
+    {
         let stream: ByteStream
         do throws(Errno) {
             let family = address.family
@@ -75,13 +77,15 @@ public final class ByteStream {
             stream = try ByteStream(owning: descriptor)
             do throws(Errno) {
                 _ = try systemCall { unsafe address.withSockaddr { unsafe Glibc.connect(raw, $0, $1) } }
-            } catch where error.code == EINPROGRESS {
+            } catch  where error.code == EINPROGRESS {
                 // The usual case: writability or an error tells the outcome.
             }
         } catch {
             throw .notConnected
         }
-        guard await stream.registration.waiter.wait(for: writable, until: deadline) else { throw .connectTimedOut }
+        guard await stream.registration.waiter.wait(for: writable, until: deadline) else {
+            throw .connectTimedOut
+        }
         if Socket.pendingError(of: stream.raw) != nil { throw .notConnected }
         return stream
     }
@@ -156,7 +160,9 @@ public final class ByteStream {
         do throws(Errno) {
             let count = try systemCall { unsafe recv(raw, Self.scratch.baseAddress, Self.scratch.count, 0) }
             if count == 0 { reachedEnd = true }
-            if unsafe count < Self.scratch.count, waiter.pending & Self.ended == 0 { waiter.clear(Self.readable) }
+            if unsafe count < Self.scratch.count, waiter.pending & Self.ended == 0 {
+                waiter.clear(Self.readable)
+            }
             return count
         } catch {
             guard error.code == EAGAIN else { throw .closed }
@@ -236,7 +242,9 @@ public final class ByteStream {
         if isClosed { throw .closed }
         do throws(Errno) {
             return try systemCall {
-                unsafe bytes.withUnsafeBytes { unsafe send(raw, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL)) }
+                unsafe bytes.withUnsafeBytes {
+                    unsafe send(raw, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL))
+                }
             }
         } catch {
             guard error.code == EAGAIN else { throw .closed }

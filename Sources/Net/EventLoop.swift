@@ -181,7 +181,9 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
             let remaining = next > nowNanoseconds ? next - nowNanoseconds : 0
             timeoutMilliseconds = CInt(min((remaining + 999_999) / 1_000_000, 3_600_000))
         }
-        guard let first = unsafe events.baseAddress else { preconditionFailure("the loop has no room for events") }
+        guard let first = unsafe events.baseAddress else {
+            preconditionFailure("the loop has no room for events")
+        }
         let count = unsafe cnet_epoll_wait(epoll.raw, first, CInt(events.count), timeoutMilliseconds)
         readClock()
         if count < 0 {

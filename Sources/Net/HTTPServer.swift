@@ -202,7 +202,8 @@ public final class HTTPServer {
                 clock = RequestClock(isFirst: false)
             case .refuse(let bytes):
                 connection.phase = .closing
-                try await stream.write(bytes, deadline: .after(milliseconds: Limits.answerTimeoutMilliseconds))
+                try await stream.write(
+                    bytes, deadline: .after(milliseconds: Limits.answerTimeoutMilliseconds))
                 return await linger(stream, .after(milliseconds: Limits.lingerTimeoutMilliseconds))
             case .close:
                 connection.phase = .closing
@@ -215,9 +216,10 @@ public final class HTTPServer {
         _ request: consuming HTTPRequest, on connection: Connection, _ machine: inout HTTPServerStateMachine,
         _ clock: RequestClock
     ) async throws(StreamError) {
-        let deadline = clock.headNanoseconds.map {
-            Deadline(nanoseconds: $0 &+ configuration.requestTimeoutMilliseconds &* 1_000_000)
-        } ?? .after(milliseconds: configuration.requestTimeoutMilliseconds)
+        let deadline =
+            clock.headNanoseconds.map {
+                Deadline(nanoseconds: $0 &+ configuration.requestTimeoutMilliseconds &* 1_000_000)
+            } ?? .after(milliseconds: configuration.requestTimeoutMilliseconds)
         var response: HTTPResponse
         if isDraining {
             response = .text(503, "shutting down; try again\n")

@@ -14,7 +14,8 @@ private struct PoolModel {
 @Suite("The connection pool's state machine")
 struct ConnectionPoolStateMachineTests {
     private static func pool(_ connectionsMax: Int = 2, waitingMax: Int = 2) -> ConnectionPoolStateMachine {
-        ConnectionPoolStateMachine(connectionsMax: connectionsMax, waitingMax: waitingMax, idleNanoseconds: 100)
+        ConnectionPoolStateMachine(
+            connectionsMax: connectionsMax, waitingMax: waitingMax, idleNanoseconds: 100)
     }
 
     @Test("the newest idle connection is used first, so the others grow old and are closed")

@@ -31,7 +31,8 @@ private func outcome(
 
 /// "hello hello hello" as Python's gzip writes it.
 private let gzipped: [UInt8] = [
-    0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0x03, 0xcb, 0x48, 0xcd, 0xc9, 0xc9, 0x57, 0xc8, 0x40,
+    0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0x03, 0xcb, 0x48, 0xcd, 0xc9, 0xc9, 0x57, 0xc8,
+    0x40,
     0x90, 0x00, 0x80, 0x88, 0xf9, 0xe5, 0x11, 0x00, 0x00, 0x00,
 ]
 
@@ -58,7 +59,8 @@ struct HTTPClientStateMachineTests {
     @Test("an answer to HEAD has no body, whatever its fields say")
     func head() {
         #expect(outcome("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n".utf8, method: .head) == "200  keep")
-        #expect(outcome("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello".utf8, method: .head) == "200  drop")
+        #expect(
+            outcome("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello".utf8, method: .head) == "200  drop")
     }
 
     @Test(
@@ -104,19 +106,23 @@ struct HTTPClientStateMachineTests {
 
     @Test("gzip is decoded, damaged or cut gzip fails")
     func gzip() {
-        let head = Array("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: \(gzipped.count)\r\n\r\n".utf8)
+        let head = Array(
+            "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: \(gzipped.count)\r\n\r\n".utf8)
         #expect(outcome(head + gzipped) == "200 hello hello hello keep")
         var damaged = gzipped
         damaged[14] ^= 0x55
         #expect(outcome(head + damaged) == "malformed")
         for count in 1..<gzipped.count {
-            #expect(throws: InflateError.malformed) { try Inflate.gunzip(Array(gzipped[..<count]), bytesMax: 100) }
+            #expect(throws: InflateError.malformed) {
+                try Inflate.gunzip(Array(gzipped[..<count]), bytesMax: 100)
+            }
         }
     }
 
     @Test("a body over its ceiling fails before it is read, and a gzip bomb before it is unpacked")
     func ceilings() {
-        #expect(outcome("HTTP/1.1 200 OK\r\nContent-Length: 8388609\r\n\r\n".utf8, ends: false) == "too large")
+        #expect(
+            outcome("HTTP/1.1 200 OK\r\nContent-Length: 8388609\r\n\r\n".utf8, ends: false) == "too large")
         #expect(throws: InflateError.tooLarge) { try Inflate.gunzip(gzipped, bytesMax: 16) }
         #expect(throws: Never.self) { try Inflate.gunzip(gzipped, bytesMax: 17) }
     }

@@ -45,11 +45,14 @@ private let pipeline =
     + "GET http://h/d?e HTTP/1.1\r\nHost: h\r\n\r\n"
     + "GET /last HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
 
-private let pipelineEvents = ["GET /a ", "POST /b?c hello", "POST /c abcde", "GET /d?e ", "GET /last ", "close"]
+private let pipelineEvents = [
+    "GET /a ", "POST /b?c hello", "POST /c abcde", "GET /d?e ", "GET /last ", "close",
+]
 
 @Suite("The server's state machine")
 struct HTTPServerStateMachineTests {
-    @Test("pipelined requests are handled in order, and Connection: close ends the connection after its answer")
+    @Test(
+        "pipelined requests are handled in order, and Connection: close ends the connection after its answer")
     func pipelined() {
         var transcript = Transcript()
         transcript.feed(pipeline.utf8)
@@ -86,7 +89,9 @@ struct HTTPServerStateMachineTests {
     @Test("a bad request is refused after the good ones before it are answered, and nothing after it is read")
     func badAfterGood() {
         var transcript = Transcript()
-        transcript.feed("GET /a HTTP/1.1\r\nHost: h\r\n\r\nGET /b HTTP/1.1\r\n\r\nGET /c HTTP/1.1\r\nHost: h\r\n\r\n".utf8)
+        transcript.feed(
+            "GET /a HTTP/1.1\r\nHost: h\r\n\r\nGET /b HTTP/1.1\r\n\r\nGET /c HTTP/1.1\r\nHost: h\r\n\r\n".utf8
+        )
         #expect(transcript.events == ["GET /a ", "refuse 400"])
         transcript.feed("GET /d HTTP/1.1\r\nHost: h\r\n\r\n".utf8)
         #expect(transcript.events == ["GET /a ", "refuse 400", "close"])
