@@ -55,7 +55,7 @@ final class TLSClientContext {
     }
 
     isolated deinit {
-        for unsafesession in unsafe sessions.values { unsafe SSL_SESSION_free(session) }
+        unsafe sessions.values.forEach { unsafe SSL_SESSION_free($0) }
         unsafe SSL_CTX_free(context)
     }
 
