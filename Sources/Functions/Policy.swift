@@ -66,7 +66,8 @@ public enum Reaction: Equatable, Sendable {
     case again
     /// The token is not taken: once with a fresh one, then `unavailable`.
     case freshToken
-    /// The cluster may have moved: once with its endpoint asked anew; after that `again` where `mayPass`, else
+    /// The cluster may have moved: once with its endpoint asked anew; after that `again` where `mayPass`,
+    /// else
     /// `unavailable`.
     case askClusterAnew(mayPass: Bool)
     /// A Job of this name exists: whose it is must be read.
@@ -83,7 +84,8 @@ public enum Reaction: Equatable, Sendable {
     case unavailable
 }
 
-/// What each upstream's outcomes mean. Pure; docs/RETRIES.md is the same as a table, and a test holds both together.
+/// What each upstream's outcomes mean. Pure; docs/RETRIES.md is the same as a table, and a test holds both
+/// together.
 public enum Policy {
     /// What `outcome` of a call to `upstream` means.
     public static func reaction(to outcome: Outcome, of upstream: Upstream) -> Reaction {
