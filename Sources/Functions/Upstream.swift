@@ -86,7 +86,9 @@ public final class UpstreamCaller {
             }
             logAttempt(upstream, last, attempts, start, context)
             let goesOn = await prepareNext(upstream, reaction, last, &retry)
-            guard goesOn else { return UpstreamResult(last: last, reaction: .unavailable, attempts: attempts) }
+            guard goesOn else {
+                return UpstreamResult(last: last, reaction: .unavailable, attempts: attempts)
+            }
             if reaction == .freshToken, let source, let token { source.invalidate(token) }
             if case .askClusterAnew = reaction, let renewOrigin {
                 guard let renewed = await renewOrigin() else {
@@ -97,7 +99,9 @@ public final class UpstreamCaller {
         }
     }
 
-    private func send(_ request: HTTPRequest, to origin: Origin, _ deadline: Deadline) async -> UpstreamResult.Last {
+    private func send(_ request: HTTPRequest, to origin: Origin, _ deadline: Deadline) async
+        -> UpstreamResult.Last
+    {
         do throws(HTTPClientError) {
             return .answer(try await exchange.send(request, to: origin, deadline: deadline))
         } catch {
@@ -122,7 +126,8 @@ public final class UpstreamCaller {
             retryAfter = RetryAfter.nanoseconds(value, nowSeconds: WallClock.now.seconds)
         }
         let decision = retry.decide(
-            after: reaction, retryAfterNanoseconds: retryAfter, nowNanoseconds: EventLoop.shared.nowNanoseconds,
+            after: reaction, retryAfterNanoseconds: retryAfter,
+            nowNanoseconds: EventLoop.shared.nowNanoseconds,
             budget: &budgets[upstream, default: RetryBudget()], random: .random(in: .min ... .max))
         switch decision {
         case .attempt: return true
@@ -134,7 +139,8 @@ public final class UpstreamCaller {
     }
 
     private func logAttempt(
-        _ upstream: Upstream, _ last: UpstreamResult.Last, _ attempt: Int, _ start: UInt64, _ context: LogContext
+        _ upstream: Upstream, _ last: UpstreamResult.Last, _ attempt: Int, _ start: UInt64,
+        _ context: LogContext
     ) {
         log.write(.debug, "an attempt at an upstream failed", context) { line in
             line.field("upstream", upstream.rawValue)

@@ -9,7 +9,8 @@ import Testing
 struct LogTests {
     /// Values that try to end the string, the line, the object or the terminal's patience.
     static let hostile: [[UInt8]] = [
-        Array("\r\n{\"severity\":\"EMERGENCY\"}\n".utf8), Array("\"},{\"a\":\"".utf8), [0, 1, 0x1B, 0x5B, 0x32, 0x4A],
+        Array("\r\n{\"severity\":\"EMERGENCY\"}\n".utf8), Array("\"},{\"a\":\"".utf8),
+        [0, 1, 0x1B, 0x5B, 0x32, 0x4A],
         Array("\u{2028}\u{2029}\u{85}\u{FEFF}".utf8), [0xFF, 0xFE, 0xC0, 0x80, 0xED, 0xA0, 0x80],
         [UInt8](repeating: 0x0A, count: 100_000), [UInt8](repeating: 0xF0, count: 70_000), [],
         Array(repeating: Array("é".utf8), count: 3_000).flatMap { $0 }, Array("\\".utf8),
@@ -50,7 +51,9 @@ struct LogTests {
                 return sink.lines[0]
             }
             let object = try JSONDocument(parsing: Array(line.dropLast())).root
-            if let text = String(validating: value, as: UTF8.self) { #expect(object["value"]?.equals(text) == true) }
+            if let text = String(validating: value, as: UTF8.self) {
+                #expect(object["value"]?.equals(text) == true)
+            }
         }
     }
 

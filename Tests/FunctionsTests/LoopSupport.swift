@@ -1,6 +1,7 @@
 import Glibc
-@testable import Functions
 import Net
+
+@testable import Functions
 
 /// The event loop for tests: run once for the whole process, on a thread of its own.
 enum LoopSupport {

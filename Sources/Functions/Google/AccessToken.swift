@@ -73,7 +73,9 @@ public final class AccessToken {
         credentials: Credentials?, absence: String = "there are no credentials", environment: Environment,
         caller: UpstreamCaller, log: Log
     ) {
-        let fetcher = credentials.map { TokenFetcher(credentials: $0, environment: environment, caller: caller) }
+        let fetcher = credentials.map {
+            TokenFetcher(credentials: $0, environment: environment, caller: caller)
+        }
         self.init(log: log) { deadline in
             guard let fetcher else { return .failure(.failed(absence)) }
             return await fetcher.fetch(deadline: deadline)
@@ -108,7 +110,9 @@ public final class AccessToken {
 
     private func refreshIfDue(_ held: Held) {
         let now = EventLoop.shared.nowNanoseconds
-        guard now >= held.refreshFromNanoseconds, now >= refreshPausedUntilNanoseconds, fetching == nil else { return }
+        guard now >= held.refreshFromNanoseconds, now >= refreshPausedUntilNanoseconds, fetching == nil else {
+            return
+        }
         _ = start()
     }
 

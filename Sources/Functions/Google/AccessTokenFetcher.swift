@@ -66,12 +66,15 @@ final class TokenFetcher {
         let subject = try await subjectToken(account, deadline)
         // A token that only serves to act as another account is asked for with no more rights than that.
         let own = try await token(
-            account.tokenRequest(subjectToken: subject, scope: account.impersonation == nil ? scope : .iam), deadline)
+            account.tokenRequest(subjectToken: subject, scope: account.impersonation == nil ? scope : .iam),
+            deadline)
         guard let impersonation = account.impersonation else { return own }
         return try await impersonate(impersonation, with: own, scope, deadline)
     }
 
-    private func subjectToken(_ account: ExternalAccount, _ deadline: Deadline) async throws(TokenError) -> [UInt8] {
+    private func subjectToken(_ account: ExternalAccount, _ deadline: Deadline) async throws(TokenError)
+        -> [UInt8]
+    {
         let content: [UInt8]
         switch account.source {
         case .file(let path):
@@ -86,7 +89,9 @@ final class TokenFetcher {
             let response = try await send(request, .tokenEndpoint, deadline)
             content = response.body
         }
-        guard content.count <= ServiceLimits.credentialsBytesMax, let token = account.subjectToken(in: content) else {
+        guard content.count <= ServiceLimits.credentialsBytesMax,
+            let token = account.subjectToken(in: content)
+        else {
             throw .failed("the credential source holds no subject token")
         }
         return token
@@ -95,7 +100,8 @@ final class TokenFetcher {
     private func impersonate(
         _ impersonation: Impersonation, with own: FetchedToken, _ scope: TokenScope, _ deadline: Deadline
     ) async throws(TokenError) -> FetchedToken {
-        let request = impersonation.tokenRequest(authorization: Array("Bearer ".utf8) + own.bytes, scope: scope)
+        let request = impersonation.tokenRequest(
+            authorization: Array("Bearer ".utf8) + own.bytes, scope: scope)
         let response = try await send(request, .tokenEndpoint, deadline)
         guard let token = FetchedToken(impersonationAnswer: response.body, now: .now) else {
             throw .failed("the answer of generateAccessToken holds no usable token")
@@ -109,7 +115,8 @@ final class TokenFetcher {
     private func find(_ server: MetadataServer, _ deadline: Deadline) async throws(TokenError) {
         if hasFoundMetadataServer || !server.needsProbing { return }
         do throws(TokenError) {
-            let response = try await send(TokenRequest(server.origin, MetadataServer.probe), .metadata, deadline)
+            let response = try await send(
+                TokenRequest(server.origin, MetadataServer.probe), .metadata, deadline)
             guard MetadataServer.isAnswer(response) else { throw TokenError.failed("no Metadata-Flavor") }
         } catch {
             throw .failed(
@@ -119,7 +126,8 @@ final class TokenFetcher {
         hasFoundMetadataServer = true
     }
 
-    private func token(_ request: TokenRequest, _ deadline: Deadline) async throws(TokenError) -> FetchedToken {
+    private func token(_ request: TokenRequest, _ deadline: Deadline) async throws(TokenError) -> FetchedToken
+    {
         let response = try await send(request, .tokenEndpoint, deadline)
         guard let token = FetchedToken(answer: response.body) else {
             throw .failed("the token endpoint's answer holds no usable token")
@@ -131,7 +139,9 @@ final class TokenFetcher {
     private func send(
         _ request: TokenRequest, _ upstream: Upstream, _ deadline: Deadline
     ) async throws(TokenError) -> HTTPResponse {
-        let result = await caller.call(upstream, at: request.origin, deadline: deadline) { _ in request.request }
+        let result = await caller.call(upstream, at: request.origin, deadline: deadline) { _ in
+            request.request
+        }
         switch result.last {
         case .answer(let response) where response.status == 200: return response
         case .answer(let response):

@@ -101,7 +101,8 @@ extension ServiceAccountKey {
         claims(&payload)
         payload.endObject()
         let message =
-            Base64.encodeURLSafe(header.finish()) + [UInt8(ascii: ".")] + Base64.encodeURLSafe(payload.finish())
+            Base64.encodeURLSafe(header.finish()) + [UInt8(ascii: ".")]
+            + Base64.encodeURLSafe(payload.finish())
         guard let signature = key.signature(of: message) else { return nil }
         return message + [UInt8(ascii: ".")] + Base64.encodeURLSafe(signature)
     }
@@ -152,7 +153,9 @@ extension ExternalAccount {
             let token = content.trimmingWhitespace
             return token.isEmpty ? nil : token
         case .json(let field):
-            guard let document = try? JSONDocument(parsing: content, allowsByteOrderMark: true) else { return nil }
+            guard let document = try? JSONDocument(parsing: content, allowsByteOrderMark: true) else {
+                return nil
+            }
             guard let token = document.root[field]?.stringBytes, !token.isEmpty else { return nil }
             return token
         }
@@ -217,7 +220,9 @@ struct FetchedToken: Sendable, Equatable {
         var seconds = 3_600
         if let given = document.root["expires_in"], !given.isNull {
             // Some endpoints write the number as text.
-            guard let number = given.integer ?? given.string.flatMap({ Int($0) }), number >= 0 else { return nil }
+            guard let number = given.integer ?? given.string.flatMap({ Int($0) }), number >= 0 else {
+                return nil
+            }
             seconds = number
         }
         self.init(token, lifetimeMilliseconds: UInt64(min(seconds, 1_000_000)) * 1_000)
@@ -249,7 +254,9 @@ extension WallClock {
     /// A date and time of RFC 3339; the fraction is left out. Nil when it is none.
     init?(rfc3339 text: [UInt8]) {
         func number(_ range: Range<Int>) -> Int64? {
-            guard range.upperBound <= text.count, text[range].allSatisfy({ $0 &- 0x30 < 10 }) else { return nil }
+            guard range.upperBound <= text.count, text[range].allSatisfy({ $0 &- 0x30 < 10 }) else {
+                return nil
+            }
             return text[range].reduce(0) { $0 * 10 + Int64($1 &- 0x30) }
         }
         guard text.count >= 20, text[4] == 0x2D, text[7] == 0x2D, text[10] | 0x20 == UInt8(ascii: "t"),
@@ -263,7 +270,8 @@ extension WallClock {
         var offsetSeconds: Int64 = 0
         if zone.count == 6, zone.first == UInt8(ascii: "+") || zone.first == UInt8(ascii: "-"),
             let hours = number(zone.startIndex + 1..<zone.startIndex + 3),
-            let minutes = number(zone.startIndex + 4..<zone.startIndex + 6) {
+            let minutes = number(zone.startIndex + 4..<zone.startIndex + 6)
+        {
             offsetSeconds = (hours * 60 + minutes) * 60 * (zone.first == UInt8(ascii: "-") ? -1 : 1)
         } else if zone.count != 1 || zone.first.map({ $0 | 0x20 }) != UInt8(ascii: "z") {
             return nil

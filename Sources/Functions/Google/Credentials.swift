@@ -63,14 +63,16 @@ public struct Credentials: Sendable {
         if let path = environment["GOOGLE_APPLICATION_CREDENTIALS"] {
             switch environment.contents(of: path) {
             case .success(let bytes): return try Credentials(parsing: bytes, file: path)
-            case .failure(let error): throw CredentialsError(file: path, field: nil, reason: error.description)
+            case .failure(let error):
+                throw CredentialsError(file: path, field: nil, reason: error.description)
             }
         }
         if let path = wellKnownPath(in: environment) {
             switch environment.contents(of: path) {
             case .success(let bytes): return try Credentials(parsing: bytes, file: path)
             case .failure(.notFound): break  // The usual case on a server.
-            case .failure(let error): throw CredentialsError(file: path, field: nil, reason: error.description)
+            case .failure(let error):
+                throw CredentialsError(file: path, field: nil, reason: error.description)
             }
         }
         return Credentials(metadataServer: try MetadataServer(in: environment))

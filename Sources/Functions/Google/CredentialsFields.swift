@@ -41,7 +41,9 @@ struct CredentialsFields {
     /// A URL over TLS: what is sent there, or comes from there, is a secret.
     func secureURL(_ name: String, default standard: String? = nil) throws(CredentialsError) -> AbsoluteURL {
         guard let text = try text(name) ?? standard else { throw error(name, "is missing") }
-        guard let url = AbsoluteURL(text), url.origin.scheme == .https else { throw error(name, "is not an https URL") }
+        guard let url = AbsoluteURL(text), url.origin.scheme == .https else {
+            throw error(name, "is not an https URL")
+        }
         return url
     }
 
@@ -121,7 +123,9 @@ extension ServiceAccountKey {
         signsOwnTokens = universeDomain != Universe.standard
         guard let pem = fields.member("private_key") else { throw fields.error("private_key", "is missing") }
         guard let bytes = pem.stringBytes else { throw fields.error("private_key", "is not a string") }
-        guard let key = RSAPrivateKey(pem: bytes) else { throw fields.error("private_key", "is not an RSA key in PEM") }
+        guard let key = RSAPrivateKey(pem: bytes) else {
+            throw fields.error("private_key", "is not an RSA key in PEM")
+        }
         self.key = key
     }
 }
@@ -165,10 +169,13 @@ extension ExternalAccount {
         case (let path?, nil):
             return .file(path: path)
         case (nil, let text?):
-            guard let url = AbsoluteURL(text) else { throw fields.error("url", "is not an http or https URL") }
+            guard let url = AbsoluteURL(text) else {
+                throw fields.error("url", "is not an http or https URL")
+            }
             // A metadata server of another cloud speaks plain HTTP on the link; anybody else must not.
             guard url.origin.scheme == .https || url.origin.isLoopback || url.origin.isLinkLocal else {
-                throw fields.error("url", "is not https, and its host is no address of this machine or its link")
+                throw fields.error(
+                    "url", "is not https, and its host is no address of this machine or its link")
             }
             return .url(url, fields: try headers(fields))
         case (nil, nil):
@@ -217,7 +224,8 @@ extension Impersonation {
         if let lifetime {
             guard let seconds = lifetime.integer, (600...43_200).contains(seconds) else {
                 throw fields.error(
-                    "service_account_impersonation.token_lifetime_seconds", "is not a number from 600 to 43200")
+                    "service_account_impersonation.token_lifetime_seconds",
+                    "is not a number from 600 to 43200")
             }
             lifetimeSeconds = seconds
         } else {
@@ -246,7 +254,9 @@ extension Impersonation {
         }
         var names: [String] = []
         for element in list.elements {
-            guard let text = element.string else { throw fields.error("delegates", "is not a list of strings") }
+            guard let text = element.string else {
+                throw fields.error("delegates", "is not a list of strings")
+            }
             names.append(text)
         }
         guard list.isArray else { throw fields.error("delegates", "is not a list of strings") }

@@ -17,7 +17,8 @@ public struct MetadataServer: Sendable {
         if environment["NO_GCE_CHECK"] == "true", environment["K_SERVICE"] == nil {
             throw CredentialsError(
                 file: "GOOGLE_APPLICATION_CREDENTIALS", field: nil,
-                reason: "is not set, gcloud's file is not there, and NO_GCE_CHECK forbids the metadata server")
+                reason: "is not set, gcloud's file is not there, and NO_GCE_CHECK forbids the metadata server"
+            )
         }
         let named = environment["GCE_METADATA_HOST"]
         let host = named ?? environment["GCE_METADATA_IP"] ?? "169.254.169.254"
@@ -33,7 +34,9 @@ public struct MetadataServer: Sendable {
 
     private static func timeoutMilliseconds(_ text: String?) throws(CredentialsError) -> UInt64 {
         guard let text else { return 3_000 }
-        guard text.utf8.allSatisfy({ $0 &- 0x30 < 10 }), let seconds = UInt64(text), (1...600).contains(seconds) else {
+        guard text.utf8.allSatisfy({ $0 &- 0x30 < 10 }), let seconds = UInt64(text),
+            (1...600).contains(seconds)
+        else {
             throw CredentialsError(
                 file: "GCE_METADATA_TIMEOUT", field: nil, reason: "is not a number of seconds from 1 to 600")
         }

@@ -14,7 +14,11 @@ public final class ProjectLookup {
     public init(known: String?, credentials: Credentials?, caller: UpstreamCaller) {
         self.known = known ?? credentials?.projectID
         self.caller = caller
-        if case .metadataServer(let server)? = credentials?.kind { self.server = server } else { server = nil }
+        if case .metadataServer(let server)? = credentials?.kind {
+            self.server = server
+        } else {
+            server = nil
+        }
     }
 
     /// The project, where it is known already.
@@ -46,12 +50,14 @@ public final class ProjectLookup {
     }
 
     private func take(_ result: UpstreamResult) {
-        guard case .answer(let response) = result.last, response.status == 200, MetadataServer.isAnswer(response)
+        guard case .answer(let response) = result.last, response.status == 200,
+            MetadataServer.isAnswer(response)
         else {
             failure = .failed("the metadata server did not name the project; set GOOGLE_CLOUD_PROJECT")
             return
         }
-        guard let text = String(validating: response.body.trimmingWhitespace, as: UTF8.self), Project.isID(text)
+        guard let text = String(validating: response.body.trimmingWhitespace, as: UTF8.self),
+            Project.isID(text)
         else {
             failure = .failed("the metadata server's project is no project id; set GOOGLE_CLOUD_PROJECT")
             return

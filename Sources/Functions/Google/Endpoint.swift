@@ -56,8 +56,12 @@ extension Origin {
         }
         var port: UInt16?
         if let portText {
-            guard (1...5).contains(portText.count), portText.allSatisfy({ $0 &- 0x30 < 10 }) else { return nil }
-            guard let number = UInt16(String(decoding: portText, as: UTF8.self)), number > 0 else { return nil }
+            guard (1...5).contains(portText.count), portText.allSatisfy({ $0 &- 0x30 < 10 }) else {
+                return nil
+            }
+            guard let number = UInt16(String(decoding: portText, as: UTF8.self)), number > 0 else {
+                return nil
+            }
             port = number
         }
         let lower = host.map { $0 &- 0x41 < 26 ? $0 | 0x20 : $0 }
@@ -65,16 +69,19 @@ extension Origin {
     }
 
     private static func isAddressByte(_ byte: UInt8) -> Bool {
-        byte &- 0x30 < 10 || (byte | 0x20) &- 0x61 < 6 || byte == UInt8(ascii: ":") || byte == UInt8(ascii: ".")
+        byte &- 0x30 < 10 || (byte | 0x20) &- 0x61 < 6 || byte == UInt8(ascii: ":")
+            || byte == UInt8(ascii: ".")
     }
 
     /// Labels of letters, digits, hyphens and underscores (RFC 1123 section 2.1, and what resolvers take).
     private static func isHostName(_ host: ArraySlice<UInt8>) -> Bool {
         guard (1...253).contains(host.count) else { return false }
-        return host.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false).allSatisfy { label in
+        return host.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false).allSatisfy {
+            label in
             (1...63).contains(label.count)
                 && label.allSatisfy {
-                    $0 &- 0x30 < 10 || ($0 | 0x20) &- 0x61 < 26 || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "_")
+                    $0 &- 0x30 < 10 || ($0 | 0x20) &- 0x61 < 26 || $0 == UInt8(ascii: "-")
+                        || $0 == UInt8(ascii: "_")
                 }
                 && label.first != UInt8(ascii: "-") && label.last != UInt8(ascii: "-")
         }
