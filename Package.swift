@@ -47,7 +47,7 @@ let package = Package(
         .executableTarget(name: "echo-server", dependencies: ["Net"], swiftSettings: strict),
 
         .testTarget(name: "CHTTPTests", dependencies: ["CHTTP"], swiftSettings: strictTests),
-        .testTarget(name: "NetTests", dependencies: ["Net"], swiftSettings: strictTests),
+        .testTarget(name: "NetTests", dependencies: ["Net", "CHTTP"], swiftSettings: strictTests),
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: strictTests),
         .testTarget(name: "FunctionsTests", dependencies: ["Functions"], swiftSettings: strictTests),
         .testTarget(name: "TidyTests", swiftSettings: strictTests),

@@ -27,9 +27,9 @@ public protocol ByteReceiver {
 /// that gets less than there was room for knows that nothing is left, and no call is spent on finding out.
 @EventLoopActor
 public final class ByteStream {
-    static let readable = EPOLLIN.rawValue | EPOLLRDHUP.rawValue | EPOLLHUP.rawValue | EPOLLERR.rawValue
-    static let writable = EPOLLOUT.rawValue | EPOLLHUP.rawValue | EPOLLERR.rawValue
-    private static let ended = EPOLLRDHUP.rawValue | EPOLLHUP.rawValue | EPOLLERR.rawValue
+    private static let ended = UInt32(CNET_PEER_HANG_UP | CNET_HANG_UP | CNET_ERROR)
+    private static let readable = UInt32(CNET_READABLE) | ended
+    private static let writable = UInt32(CNET_WRITABLE | CNET_HANG_UP | CNET_ERROR)
 
     /// Where bytes pass between the kernel and their receiver. One for all: it is never in use across a wait.
     private static let scratch: UnsafeMutableRawBufferPointer = .allocate(byteCount: 65_536, alignment: 64)
@@ -66,7 +66,9 @@ public final class ByteStream {
     // MARK: Opening
 
     /// A TCP connection to `address`.
-    static func connect(to address: SocketAddress, deadline: Deadline) async throws(HTTPClientError) -> ByteStream {
+    static func connect(to address: SocketAddress, deadline: Deadline) async throws(HTTPClientError)
+        -> ByteStream
+    {
         let stream: ByteStream
         do throws(Errno) {
             let family = address.family
@@ -75,13 +77,15 @@ public final class ByteStream {
             stream = try ByteStream(owning: descriptor)
             do throws(Errno) {
                 _ = try systemCall { unsafe address.withSockaddr { unsafe Glibc.connect(raw, $0, $1) } }
-            } catch where error.code == EINPROGRESS {
+            } catch  where error.code == EINPROGRESS {
                 // The usual case: writability or an error tells the outcome.
             }
         } catch {
             throw .notConnected
         }
-        guard await stream.registration.waiter.wait(for: writable, until: deadline) else { throw .connectTimedOut }
+        guard await stream.registration.waiter.wait(for: writable, until: deadline) else {
+            throw .connectTimedOut
+        }
         if Socket.pendingError(of: stream.raw) != nil { throw .notConnected }
         return stream
     }
@@ -156,7 +160,9 @@ public final class ByteStream {
         do throws(Errno) {
             let count = try systemCall { unsafe recv(raw, Self.scratch.baseAddress, Self.scratch.count, 0) }
             if count == 0 { reachedEnd = true }
-            if unsafe count < Self.scratch.count, waiter.pending & Self.ended == 0 { waiter.clear(Self.readable) }
+            if unsafe count < Self.scratch.count, waiter.pending & Self.ended == 0 {
+                waiter.clear(Self.readable)
+            }
             return count
         } catch {
             guard error.code == EAGAIN else { throw .closed }
@@ -236,11 +242,13 @@ public final class ByteStream {
         if isClosed { throw .closed }
         do throws(Errno) {
             return try systemCall {
-                unsafe bytes.withUnsafeBytes { unsafe send(raw, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL)) }
+                unsafe bytes.withUnsafeBytes {
+                    unsafe send(raw, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL))
+                }
             }
         } catch {
             guard error.code == EAGAIN else { throw .closed }
-            registration.waiter.clear(EPOLLOUT.rawValue)
+            registration.waiter.clear(UInt32(CNET_WRITABLE))
             return 0
         }
     }
@@ -260,7 +268,7 @@ public final class ByteStream {
             _ = try? flushAvailable(tls)
         }
         whenIdle = nil
-        registration.waiter.signal(EPOLLHUP.rawValue)  // Whoever waits finds the stream closed.
+        registration.waiter.signal(UInt32(CNET_HANG_UP))  // Whoever waits finds the stream closed.
         EventLoop.shared.unregister(registration)
         descriptor = nil
     }

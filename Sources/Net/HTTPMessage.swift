@@ -111,7 +111,8 @@ public struct HTTPFields: Sendable {
     /// is proven before it gets here, so anything else is our own mistake and stops the program.
     public mutating func append(_ name: StaticString, _ value: some Collection<UInt8>) {
         let nameAt = UInt32(bytes.count)
-        unsafe bytes.append(contentsOf: UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
+        unsafe bytes.append(
+            contentsOf: UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
         bytes.append(UInt8(ascii: ":"))
         bytes.append(UInt8(ascii: " "))
         let valueAt = UInt32(bytes.count)
@@ -160,7 +161,10 @@ public struct HTTPRequest: Sendable {
     public var body: [UInt8]
 
     /// A request to be sent.
-    public init(method: HTTPMethod, target: some Sequence<UInt8>, fields: HTTPFields = HTTPFields(), body: [UInt8] = []) {
+    public init(
+        method: HTTPMethod, target: some Sequence<UInt8>, fields: HTTPFields = HTTPFields(),
+        body: [UInt8] = []
+    ) {
         self.method = method
         self.target = ArraySlice(Array(target))
         self.fields = fields

@@ -97,7 +97,8 @@ extension Resolver {
         var next = unsafe list
         while let info = unsafe next {
             if let address = unsafe info.pointee.ai_addr {
-                let buffer = unsafe UnsafeRawBufferPointer(start: address, count: Int(info.pointee.ai_addrlen))
+                let buffer = unsafe UnsafeRawBufferPointer(
+                    start: address, count: Int(info.pointee.ai_addrlen))
                 let found = unsafe SocketAddress(bytes: Array(buffer))
                 if !addresses.contains(found) { addresses.append(found) }
             }
