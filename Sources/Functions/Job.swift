@@ -3,7 +3,7 @@ internal import JSON
 /// What every question's Job has in common, from the configuration.
 struct JobSettings: Sendable {
     /// Where the images are; a recipient is appended behind a slash.
-    var repositoryURL: String
+    var repositoryURL: RepositoryURL
     var queue: String
     var serviceAccount: String
     /// The topic as it was configured; Jobs get it under both names.
@@ -29,41 +29,29 @@ struct Job: Sendable {
     let body: [UInt8]
 }
 
-/// Why a question can never become a Job. One line that may be shown to the asker: it quotes nothing of the input.
-struct Undispatchable: Error, Equatable, Sendable, CustomStringConvertible {
-    let description: String
-}
-
 extension Job {
     /// The Job of a question, checked for what a cluster would refuse, or would take and never start.
     init(of event: Event, settings: JobSettings) throws(Undispatchable) {
-        guard let question = QuestionUUID(event.questionUUID) else {
-            throw Undispatchable(
-                description: "question_uuid cannot name a Job. Expected [a-z0-9]([-a-z0-9]*[a-z0-9])?, "
-                    + "at most \(QuestionUUID.lengthMax) characters")
-        }
-        guard let recipient = ServiceRevision(event.recipient) else {
-            throw Undispatchable(
-                description: "recipient is no service revision. Expected <namespace>/<name>:<tag> in lower case")
-        }
-        let resources = try Resources(of: event, settings: settings)
+        let question = try Question(event)
         let arguments = try Self.arguments(of: event)
-        name = question.jobName
-        eventUUID = event.uuid
+        name = question.uuid.jobName
+        eventUUID = Array(event.uuid)
         var writer = JSONWriter(capacity: 1_536 + arguments.reduce(0) { $0 + $1.text.count * 5 / 4 })
         writer.beginObject()
         writer.member("apiVersion", "batch/v1")
         writer.member("kind", "Job")
-        Self.writeMetadata(&writer, question.jobName, settings)
+        Self.writeMetadata(&writer, name, settings)
         writer.key("spec")
         writer.beginObject()
         writer.member("completions", 1)
         writer.member("parallelism", 1)
         writer.member("suspend", true)
-        if let seconds = settings.ttlSecondsAfterFinished { writer.member("ttlSecondsAfterFinished", seconds) }
+        if let seconds = settings.ttlSecondsAfterFinished {
+            writer.member("ttlSecondsAfterFinished", seconds)
+        }
         if let limit = settings.backoffLimit { writer.member("backoffLimit", limit) }
         if let seconds = settings.activeDeadlineSeconds { writer.member("activeDeadlineSeconds", seconds) }
-        Self.writeTemplate(&writer, question.jobName, recipient, arguments, resources, settings)
+        Self.writeTemplate(&writer, question, arguments, settings)
         writer.endObject()
         writer.endObject()
         body = writer.finish()
@@ -89,8 +77,7 @@ extension Job {
     }
 
     private static func writeTemplate(
-        _ writer: inout JSONWriter, _ name: String, _ recipient: ServiceRevision, _ arguments: [Argument],
-        _ resources: Resources, _ settings: JobSettings
+        _ writer: inout JSONWriter, _ question: Question, _ arguments: [Argument], _ settings: JobSettings
     ) {
         writer.key("template")
         writer.beginObject()
@@ -112,10 +99,10 @@ extension Job {
             for word in settings.command { writer.string(word) }
             writer.endArray()
         }
-        writeEnvironment(&writer, recipient, settings)
-        writer.member("image", "\(settings.repositoryURL)/\(recipient.text)")
-        writer.member("name", name)
-        resources.write(&writer)
+        writeEnvironment(&writer, question.recipient, settings)
+        writer.member("image", settings.repositoryURL.image(of: question.recipient))
+        writer.member("name", question.uuid.jobName)
+        writeResources(&writer, question, settings)
         writer.endObject()
         writer.endArray()
         writer.member("restartPolicy", "Never")
@@ -148,57 +135,35 @@ extension Job {
         let form = JSONPythonForm(escapesDollars: true)
         var arguments = [Argument(name: "--attributes", text: event.attributesText(form))]
         for (name, key) in [("--input-values", "input_values"), ("--input-manifest", "input_manifest")] {
-            guard let value = event.body[key], value.isTrueInPython else { continue }
+            guard let value = event.input(key) else { continue }
             var text: [UInt8] = []
             text.reserveCapacity(value.rawRange.count * 9 / 8)
             _ = value.appendPythonText(to: &text, form: form)
             arguments.append(Argument(name: name, text: text))
         }
         for argument in arguments where argument.text.count > EventLimits.argumentBytesMax {
-            throw Undispatchable(
-                description: "\(argument.name) would have \(argument.text.count) bytes. "
-                    + "Expected at most \(EventLimits.argumentBytesMax)")
+            throw .argumentTooLong(argument.name)
         }
         return arguments
     }
-}
 
-/// What the Job's container requests.
-private struct Resources {
-    let cpu: Quantity
-    /// A default that is a plain number is sent as one, as the original does; an attribute is always a string.
-    let sendsCPUAsInteger: Bool
-    let memory: Quantity
-    let ephemeralStorage: Quantity
-
-    init(of event: Event, settings: JobSettings) throws(Undispatchable) {
-        let asked = try Self.quantity("cpus", of: event)
-        cpu = asked ?? settings.defaultCPUs
-        sendsCPUAsInteger = asked == nil && settings.defaultCPUs.isPlainInteger
-        memory = try Self.quantity("memory", of: event) ?? settings.defaultMemory
-        ephemeralStorage =
-            try Self.quantity("ephemeral_storage", of: event) ?? settings.defaultEphemeralStorage
-    }
-
-    func write(_ writer: inout JSONWriter) {
+    /// Attributes are always strings; a default of the CPUs that is a plain number is sent as one, as ever.
+    private static func writeResources(
+        _ writer: inout JSONWriter, _ question: Question, _ settings: JobSettings
+    ) {
         writer.key("resources")
         writer.beginObject()
         writer.key("requests")
         writer.beginObject()
-        writer.key("cpu")
-        if sendsCPUAsInteger { writer.raw(Array(cpu.text.utf8)) } else { writer.string(cpu.text) }
-        writer.member("memory", memory.text)
-        writer.member("ephemeral-storage", ephemeralStorage.text)
-        writer.endObject()
-        writer.endObject()
-    }
-
-    private static func quantity(_ name: String, of event: Event) throws(Undispatchable) -> Quantity? {
-        guard let value = event.attribute(name) else { return nil }
-        guard let quantity = Quantity(value) else {
-            throw Undispatchable(
-                description: "\(name) is no quantity. Expected a Kubernetes quantity, for example 2, 500m or 1Gi")
+        if question.cpus == nil, let number = settings.defaultCPUs.integer {
+            writer.member("cpu", number)
+        } else {
+            writer.member("cpu", (question.cpus ?? settings.defaultCPUs).text)
         }
-        return quantity
+        writer.member("memory", (question.memory ?? settings.defaultMemory).text)
+        writer.member(
+            "ephemeral-storage", (question.ephemeralStorage ?? settings.defaultEphemeralStorage).text)
+        writer.endObject()
+        writer.endObject()
     }
 }

@@ -1,8 +1,8 @@
 internal import JSON
-public import Net
+internal import Net
 
 /// Which of a cluster's endpoints is used: KUBERNETES_ENDPOINT.
-public enum ClusterEndpointChoice: String, Sendable, CaseIterable {
+enum ClusterEndpointChoice: String, Sendable, CaseIterable {
     /// The one that the cluster names as its own; where it names none, the public, the DNS, then the private one.
     case auto
     /// The name that Google's front end answers for.
@@ -34,7 +34,8 @@ final class Cluster {
     @EventLoopActor
     private final class Question {
         let gate = Gate()
-        var result: Result<Origin, ClusterError> = .failure(ClusterError(description: "no answer from GKE in time"))
+        var result: Result<Origin, ClusterError> = .failure(
+            ClusterError(description: "no answer from GKE in time"))
     }
 
     private let target: [UInt8]
@@ -51,7 +52,8 @@ final class Cluster {
         id: String, endpoint: Endpoint, choice: ClusterEndpointChoice, caller: UpstreamCaller,
         token: AccessToken, log: Log
     ) {
-        let fields = "endpoint,masterAuth/clusterCaCertificate,controlPlaneEndpointsConfig,privateClusterConfig"
+        let fields =
+            "endpoint,masterAuth/clusterCaCertificate,controlPlaneEndpointsConfig,privateClusterConfig"
         target = endpoint.basePath + Array("/v1/\(id)?fields=\(fields)".utf8)
         self.endpoint = endpoint
         self.choice = choice
@@ -96,10 +98,13 @@ final class Cluster {
                     refreshFromNanoseconds: now + EventLimits.clusterRefreshMilliseconds * 1_000_000,
                     expiresNanoseconds: now + EventLimits.clusterKeptMilliseconds * 1_000_000)
             } else if case .failure(let error) = result {
-                log.write(.warning, "the cluster's endpoint cannot be had") { $0.field("reason", error.description) }
+                log.write(.warning, "the cluster's endpoint cannot be had") {
+                    $0.field("reason", error.description)
+                }
                 // An old answer that still serves is not asked for again with every event.
                 if let old = known {
-                    let later = EventLoop.shared.nowNanoseconds + EventLimits.clusterPauseMilliseconds * 1_000_000
+                    let later =
+                        EventLoop.shared.nowNanoseconds + EventLimits.clusterPauseMilliseconds * 1_000_000
                     known = Known(
                         origin: old.origin, refreshFromNanoseconds: later,
                         expiresNanoseconds: max(later, old.expiresNanoseconds))
@@ -217,7 +222,8 @@ struct ClusterDescription {
         return text
     }
 
-    private static func authority(_ value: JSONDocument.Value?) throws(ClusterError) -> CertificateAuthority? {
+    private static func authority(_ value: JSONDocument.Value?) throws(ClusterError) -> CertificateAuthority?
+    {
         guard let value, value.isString, !value.equals("") else { return nil }
         guard let pem = try? Base64.decode(value) else {
             throw ClusterError(description: "masterAuth.clusterCaCertificate is not base64")

@@ -10,8 +10,8 @@ final class Kubernetes {
         case created
         /// A Job of this name belongs to another event of the same question, whose uuid is given where it is known.
         case takenByOther(eventUUID: [UInt8])
-        /// The cluster will never take this Job; its own words.
-        case refused(String)
+        /// The cluster will never take this Job: its status, and its own words where it had some.
+        case refused(status: Int, message: String?)
         /// Not now: why, for the log.
         case failed(Failure)
     }
@@ -66,7 +66,8 @@ final class Kubernetes {
             case .done: return .created
             case .alreadyExists: return await identify(job, isQuota: false, answer, deadline, context)
             case .quotaExceeded: return await identify(job, isQuota: true, answer, deadline, context)
-            case .undispatchable: return .refused(Self.message(of: answer))
+            case .undispatchable:
+                return .refused(status: answer.status ?? 0, message: Self.message(of: answer))
             default: return .failed(Failure(answer))
             }
         }
@@ -113,7 +114,8 @@ final class Kubernetes {
             var isNext = false
             for argument in arguments.elements {
                 if isNext {
-                    guard let text = argument.stringBytes, let attributes = try? JSONDocument(parsing: text).root
+                    guard let text = argument.stringBytes,
+                        let attributes = try? JSONDocument(parsing: text).root
                     else { return nil }
                     return attributes["uuid"]?.stringBytes
                 }
@@ -173,12 +175,12 @@ final class Kubernetes {
         if let authorization { request.fields.append("Authorization", authorization) }
     }
 
-    /// The cluster's reason, for the asker: the `message` of its Status, bounded.
-    private static func message(of answer: UpstreamResult) -> String {
-        let status = answer.status ?? 0
-        guard let body = answer.response?.body, let text = try? JSONDocument(parsing: body).root["message"]?.string
-        else { return "the cluster refused the Job with status \(status)" }
-        return "the cluster refused the Job with status \(status): \(text.prefix(512))"
+    /// The `message` of the cluster's Status, bounded.
+    private static func message(of answer: UpstreamResult) -> String? {
+        guard let body = answer.response?.body, let status = try? JSONDocument(parsing: body).root,
+            let message = status["message"]?.string
+        else { return nil }
+        return String(decoding: Array(message.utf8.prefix(512)), as: UTF8.self)
     }
 }
 

@@ -27,7 +27,8 @@ final class PubSubTopic {
 
     /// Publishes `message`, again where that may help. A repeated publish is a second message: readers tell it by
     /// its attributes.
-    func publish(_ message: OutgoingMessage, deadline: Deadline, context: LogContext) async -> UpstreamResult {
+    func publish(_ message: OutgoingMessage, deadline: Deadline, context: LogContext) async -> UpstreamResult
+    {
         let body = Self.body(message)
         return await caller.call(.pubSub, at: origin, deadline: deadline, token: token, context: context) {
             authorization in
