@@ -32,7 +32,7 @@ extension JSONDocument.Value {
         to output: inout [UInt8], form: JSONPythonForm = .standard, omitting omitted: [String] = []
     ) -> Bool {
         var writer = JSONPythonWriter(document: document, form: form)
-        writer.write(from: self, omitting: omitted, to: &output)
+        writer.write(index, omitting: omitted, to: &output)
         return writer.isComplete
     }
 
@@ -55,10 +55,19 @@ public enum JSONPythonText {
     public static func appendString(
         _ content: [UInt8], to output: inout [UInt8], form: JSONPythonForm = .standard
     ) {
+        let escaping: JSONEscaping.Form = form.escapesNonASCII ? .ascii : .utf8
         output.append(0x22)
-        let start = output.count
-        JSONEscaping.append(content, to: &output, form: form.escapesNonASCII ? .ascii : .utf8)
-        if form.escapesDollars { JSONPythonWriter.escapeDollars(in: &output, from: start) }
+        if form.escapesDollars, content.contains(0x24) {
+            var escaped: [UInt8] = []
+            JSONEscaping.append(content, to: &escaped, form: escaping)
+            output.append(addingCapacity: escaped.count * 6) { span in
+                var dollars = DollarEscaping()
+                for byte in escaped where !dollars.holds(UInt32(byte), to: &span) { span.append(byte) }
+                dollars.finish(&span)
+            }
+        } else {
+            JSONEscaping.append(content, to: &output, form: escaping)
+        }
         output.append(0x22)
     }
 }
