@@ -50,23 +50,25 @@ extension JSONDocument.Value {
 
 /// Python's form of a string that is not part of a document.
 public enum JSONPythonText {
-    /// Appends a string literal, with its quotes, for WTF-8 bytes: as `json.dumps` writes the same text.
-    /// What is no UTF-8 becomes U+FFFD.
+    /// Appends a string literal, with its quotes, for WTF-8 bytes or a range of them: as `json.dumps`
+    /// writes the same text. What is no UTF-8 becomes U+FFFD.
     public static func appendString(
-        _ content: [UInt8], to output: inout [UInt8], form: JSONPythonForm = .standard
+        _ bytes: [UInt8], in range: Range<Int>? = nil, to output: inout [UInt8],
+        form: JSONPythonForm = .standard
     ) {
+        let range = range ?? 0..<bytes.count
         let escaping: JSONEscaping.Form = form.escapesNonASCII ? .ascii : .utf8
         output.append(0x22)
-        if form.escapesDollars, content.contains(0x24) {
+        if form.escapesDollars, bytes[range].contains(0x24) {
             var escaped: [UInt8] = []
-            JSONEscaping.append(content, to: &escaped, form: escaping)
+            JSONEscaping.append(bytes, in: range, to: &escaped, form: escaping)
             output.append(addingCapacity: escaped.count * 6) { span in
                 var dollars = DollarEscaping()
                 for byte in escaped where !dollars.holds(UInt32(byte), to: &span) { span.append(byte) }
                 dollars.finish(&span)
             }
         } else {
-            JSONEscaping.append(content, to: &output, form: escaping)
+            JSONEscaping.append(bytes, in: range, to: &output, form: escaping)
         }
         output.append(0x22)
     }
