@@ -23,6 +23,9 @@ enum SourceTree {
         return String(decoding: bytes, as: UTF8.self)
     }
 
+    /// Whether there is such a file or folder.
+    static func exists(_ path: String) -> Bool { access("\(root)/\(path)", R_OK) == 0 }
+
     /// A file's lines, split at line feeds.
     static func lines(_ path: String) -> [Substring] {
         (read(path) ?? "").split(separator: "\n", omittingEmptySubsequences: false)

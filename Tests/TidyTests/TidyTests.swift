@@ -151,3 +151,41 @@ struct TidyTests {
         return found
     }
 }
+
+/// The numbers that people read and the numbers that the program keeps.
+@Suite("The documents")
+struct DocumentTests {
+    @Test("docs/LIMITS.md says of every ceiling of the network layer what the source says")
+    func limits() {
+        let document = SourceTree.read("docs/LIMITS.md") ?? ""
+        var checked = 0
+        for line in SourceTree.lines("Sources/Net/Limits.swift") {
+            let words = line.split(whereSeparator: { " :=".contains($0) })
+            guard let at = words.firstIndex(of: "let"), words.count > at + 2 else { continue }
+            let name = words[at + 1]
+            let value = words[words.count - 1].filter { $0 != "_" }
+            guard document.contains("`\(name)`") else { continue }
+            checked += 1
+            let row = SourceTree.lines("docs/LIMITS.md").first { $0.contains("`\(name)`") } ?? ""
+            let numbers = row.split { !$0.isNumber }
+            #expect(numbers.contains { $0 == value }, "\(name) is \(value)")
+        }
+        #expect(checked > 20)
+    }
+
+    @Test("the links of the documents lead to files that exist")
+    func links() {
+        var checked = 0
+        for path in SourceTree.files(in: "docs", endings: [".md"]) + ["README.md", "CONTRIBUTING.md"] {
+            let folder = path.hasPrefix("docs/") ? "docs/" : ""
+            for part in (SourceTree.read(path) ?? "").split(separator: "](").dropFirst() {
+                let target = part.prefix { $0 != ")" && $0 != "#" }
+                if target.isEmpty || target.contains("://") { continue }
+                checked += 1
+                let resolved = target.hasPrefix("../") ? String(target.dropFirst(3)) : folder + target
+                #expect(SourceTree.exists(resolved), "\(path) links to \(target)")
+            }
+        }
+        #expect(checked > 0)
+    }
+}
