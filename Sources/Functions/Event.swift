@@ -104,7 +104,7 @@ enum Undispatchable: Error, Equatable, CustomStringConvertible {
     var description: String {
         switch self {
         case .questionUUID:
-            "The question's UUID cannot name a Kubernetes Job: at most 54 lower-case letters, digits, hyphens."
+            "The question's UUID cannot name a Kubernetes Job: at most 54 of a-z, 0-9 and hyphens."
         case .recipient: "The recipient is not a service revision of the form namespace/name:tag."
         case .quantity(let name):
             "The attribute \(name) is not a Kubernetes quantity such as 500m, 2 or 256Mi."

@@ -19,6 +19,14 @@ public enum Upstream: String, CaseIterable, Sendable {
     /// Pub/Sub's `topics.publish`.
     case pubSub = "pubsub"
 
+    /// Whether tokens come from here.
+    var givesTokens: Bool {
+        switch self {
+        case .metadata, .tokenEndpoint: true
+        default: false
+        }
+    }
+
     /// Whether the cluster's own API server answers, whose address may have changed.
     var isCluster: Bool {
         switch self {
@@ -93,7 +101,8 @@ public enum Policy {
         case .notConnected: upstream.isCluster ? .askClusterAnew(mayPass: true) : .again
         case .notVerified: upstream.isCluster ? .askClusterAnew(mayPass: false) : .unavailable
         case .noAnswer: .again
-        case .answer(401, _): .freshToken
+        // Who gives the tokens takes none of ours that a fresh one could replace.
+        case .answer(401, _): upstream.givesTokens ? .unavailable : .freshToken
         case .answer(let status, let detail): reaction(toStatus: status, detail, of: upstream)
         }
     }
