@@ -2,14 +2,17 @@
 #include "cnet.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -29,6 +32,16 @@ void cnet_eventfd_signal(int descriptor) { (void)!eventfd_write(descriptor, 1); 
 void cnet_eventfd_drain(int descriptor) {
     eventfd_t value;
     (void)!eventfd_read(descriptor, &value);
+}
+
+_Static_assert(sizeof(cnet_event) == sizeof(struct epoll_event), "cnet_event is not the kernel's");
+_Static_assert(offsetof(cnet_event, data) == offsetof(struct epoll_event, data), "cnet_event is not the kernel's");
+_Static_assert(CNET_READABLE == EPOLLIN && CNET_WRITABLE == EPOLLOUT && CNET_ERROR == EPOLLERR &&
+                   CNET_HANG_UP == EPOLLHUP && CNET_PEER_HANG_UP == EPOLLRDHUP,
+               "an event's value is not the kernel's");
+
+int cnet_epoll_wait(int epoll, cnet_event *events, int count, int timeout_milliseconds) {
+    return epoll_wait(epoll, (struct epoll_event *)events, count, timeout_milliseconds);
 }
 
 int cnet_epoll_add(int epoll, int descriptor, uint64_t data) {

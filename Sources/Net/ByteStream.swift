@@ -27,9 +27,9 @@ public protocol ByteReceiver {
 /// that gets less than there was room for knows that nothing is left, and no call is spent on finding out.
 @EventLoopActor
 public final class ByteStream {
-    static let readable = EPOLLIN.rawValue | EPOLLRDHUP.rawValue | EPOLLHUP.rawValue | EPOLLERR.rawValue
-    static let writable = EPOLLOUT.rawValue | EPOLLHUP.rawValue | EPOLLERR.rawValue
-    private static let ended = EPOLLRDHUP.rawValue | EPOLLHUP.rawValue | EPOLLERR.rawValue
+    private static let ended = UInt32(CNET_PEER_HANG_UP | CNET_HANG_UP | CNET_ERROR)
+    private static let readable = UInt32(CNET_READABLE) | ended
+    private static let writable = UInt32(CNET_WRITABLE | CNET_HANG_UP | CNET_ERROR)
 
     /// Where bytes pass between the kernel and their receiver. One for all: it is never in use across a wait.
     private static let scratch: UnsafeMutableRawBufferPointer = .allocate(byteCount: 65_536, alignment: 64)
@@ -240,7 +240,7 @@ public final class ByteStream {
             }
         } catch {
             guard error.code == EAGAIN else { throw .closed }
-            registration.waiter.clear(EPOLLOUT.rawValue)
+            registration.waiter.clear(UInt32(CNET_WRITABLE))
             return 0
         }
     }
@@ -260,7 +260,7 @@ public final class ByteStream {
             _ = try? flushAvailable(tls)
         }
         whenIdle = nil
-        registration.waiter.signal(EPOLLHUP.rawValue)  // Whoever waits finds the stream closed.
+        registration.waiter.signal(UInt32(CNET_HANG_UP))  // Whoever waits finds the stream closed.
         EventLoop.shared.unregister(registration)
         descriptor = nil
     }

@@ -35,7 +35,7 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
 
     private let epoll: FileDescriptor
     private let wakeUp: FileDescriptor
-    private let events: UnsafeMutableBufferPointer<epoll_event>
+    private let events: UnsafeMutableBufferPointer<cnet_event>
     private let inbox = Mutex<[UnownedJob]>([])
 
     private var ready: [UnownedJob] = []
@@ -46,8 +46,6 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
     var isVirtual: Bool { clock == .virtual }
     private var stopped = false
     private var owner: pthread_t?
-    /// Called after a descriptor has been closed: a listener that had none left tries again.
-    var descriptorClosed: [() -> Void] = []
 
     /// Nanoseconds of the clock, read once for each turn of the loop.
     public private(set) var nowNanoseconds: UInt64 = 0
@@ -174,10 +172,6 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
     func unregister(_ registration: Registration) {
         timers.remove(registration.waiter)
         registrations.remove(registration)
-        if !descriptorClosed.isEmpty {
-            // After the close itself, which follows this call within the same job.
-            start { for retry in EventLoop.shared.descriptorClosed { retry() } }
-        }
     }
 
     private func waitForEvents() {
@@ -187,19 +181,19 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
             let remaining = next > nowNanoseconds ? next - nowNanoseconds : 0
             timeoutMilliseconds = CInt(min((remaining + 999_999) / 1_000_000, 3_600_000))
         }
-        let count = unsafe epoll_wait(
-            epoll.raw, events.baseAddress, CInt(events.count), timeoutMilliseconds)
+        guard let first = unsafe events.baseAddress else { preconditionFailure("the loop has no room for events") }
+        let count = unsafe cnet_epoll_wait(epoll.raw, first, CInt(events.count), timeoutMilliseconds)
         readClock()
         if count < 0 {
             precondition(errno == EINTR, "epoll_wait was called wrongly")
             return
         }
         for index in 0..<Int(count) {
-            let data = unsafe cnet_epoll_data(&events[index])
-            if data == Registrations.wakeUp {
+            let event = unsafe events[index]
+            if event.data == Registrations.wakeUp {
                 cnet_eventfd_drain(wakeUp.raw)
             } else {
-                unsafe registrations.waiter(for: data)?.signal(cnet_epoll_events(&events[index]))
+                registrations.waiter(for: event.data)?.signal(event.events)
             }
         }
     }

@@ -32,8 +32,10 @@ public enum Limits {
     public static let headTimeoutMilliseconds: UInt64 = 10_000
     /// From the end of a head to the end of its body: 408.
     public static let bodyTimeoutMilliseconds: UInt64 = 30_000
-    /// The slowest body that is still waited for, after the time above: 1 KB a second.
+    /// The slowest body that is waited for within that time, once the grace is over: 408.
     public static let bodyBytesPerSecondMin: UInt64 = 1_000
+    /// For how long a body may be slower than that.
+    public static let bodyGraceMilliseconds: UInt64 = 10_000
     /// For a client to take an answer before its connection is closed.
     public static let answerTimeoutMilliseconds: UInt64 = 30_000
     /// A kept connection without a request: longer than the 600 s of the platform's front end, so that the
@@ -47,11 +49,16 @@ public enum Limits {
     public static let handshakeTimeoutMilliseconds: UInt64 = 10_000
     /// From SIGTERM to the end of the program; the platform kills after 10 s.
     public static let drainTimeoutMilliseconds: UInt64 = 8_500
+    /// How long kept connections stay open after SIGTERM, so that a request that was already on its way is
+    /// answered (503) and not cut off.
+    public static let drainGraceMilliseconds: UInt64 = 300
+    /// Descriptors kept back from clients: for upstream connections, the resolver, credentials' files.
+    public static let descriptorsReserved = 24
+    /// Connections over the ceiling that are answered 503 before they are closed; the rest are only closed.
+    static let refusalsAtOnceMax = 8
 
     // MARK: Upstream
 
-    /// An answer's status line.
-    public static let statusLineBytesMax: UInt32 = 16_384
     /// An answer's body, decoded; ours are a few kilobytes, a listing of an image's tags some hundred.
     public static let answerBodyBytesMax = 8_388_608
     /// Interim (1xx) answers before the real one.

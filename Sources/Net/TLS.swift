@@ -48,7 +48,7 @@ final class TLSClientContext {
         }
         switch trust {
         case .system: try loadSystemAnchors()
-        case .certificateAuthority(let pem): try load(pem)
+        case .certificateAuthority(let authority): try load(authority.pem)
         }
     }
 
