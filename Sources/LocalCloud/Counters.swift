@@ -38,6 +38,7 @@ final class Counters {
     private var waiting: [Waiting] = []
 
     /// One who waits until all of some conditions hold.
+    @EventLoopActor
     final class Waiting {
         let conditions: [CounterCondition]
         let gate = Gate()

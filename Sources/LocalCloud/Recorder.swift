@@ -69,6 +69,8 @@ final class Recorder {
     private var bodyBytes = 0
     /// Numbers all requests, those that are not kept as well.
     private var sequence = 0
+    /// How many requests were dropped to stay under a ceiling.
+    private(set) var dropped = 0
 
     /// Takes a request in. Returns its number, from 1.
     func begin(_ request: HTTPRequest, service: ServiceName, settings: Settings) -> Int {
@@ -85,8 +87,9 @@ final class Recorder {
                 receivedNanoseconds: EventLoop.shared.nowNanoseconds))
         bodyBytes += body.count
         while requests.count > settings.recordedRequestsMax || bodyBytes > settings.recordedBytesMax {
-            guard let dropped = requests.removeFirst() else { break }
-            bodyBytes -= dropped.body.count
+            guard let oldest = requests.removeFirst() else { break }
+            bodyBytes -= oldest.body.count
+            dropped += 1
         }
         return requests.next
     }
@@ -111,5 +114,6 @@ final class Recorder {
     func reset() {
         requests.removeAll()
         bodyBytes = 0
+        dropped = 0
     }
 }

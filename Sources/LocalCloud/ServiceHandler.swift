@@ -102,6 +102,7 @@ final class ServiceHandler: Handler {
 final class Connections {
     private struct Entry {
         weak var stream: ByteStream?
+        let service: ServiceName
         let number: Int
     }
 
@@ -120,13 +121,15 @@ final class Connections {
         }
         numbers[service.index] += 1
         counters.addConnection(service)
-        entries[identifier] = Entry(stream: stream, number: numbers[service.index])
+        entries[identifier] = Entry(stream: stream, service: service, number: numbers[service.index])
         return numbers[service.index]
     }
 
-    /// Closes every connection that is known. Requests in flight lose theirs too.
-    func closeAll(except kept: Set<ObjectIdentifier> = []) {
-        for (identifier, entry) in entries where !kept.contains(identifier) { entry.stream?.close() }
-        entries = [:]
+    /// Closes the connections of a service that are known. Requests in flight lose theirs too.
+    func close(of service: ServiceName) {
+        for (identifier, entry) in entries where entry.service == service {
+            entry.stream?.close()
+            entries[identifier] = nil
+        }
     }
 }

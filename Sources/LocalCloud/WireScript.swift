@@ -139,7 +139,7 @@ struct WireScript {
 
     /// One gzip member (RFC 1952) of `body`.
     static func gzip(_ body: [UInt8]) -> [UInt8] {
-        var stream = z_stream()
+        var stream = unsafe z_stream()
         let started = unsafe czlib_deflate_initialize_gzip(&stream)
         precondition(started == Z_OK, "zlib cannot begin")
         defer { unsafe deflateEnd(&stream) }
