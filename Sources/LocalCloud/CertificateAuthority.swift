@@ -166,6 +166,9 @@ enum CertificateMaker {
                 unsafe X509_set_issuer_name(certificate, subject) == 1
             else { throw CertificateError(description: "the issuer's name cannot be set") }
             try unsafe addExtensions(certificate, request, issuer: issuer ?? certificate)
+            if let issuer = unsafe issuer {
+                try unsafe add(NID_authority_key_identifier, "keyid:always", to: certificate, issuer)
+            }
             let digest =
                 switch request.digest {
                 case .sha1: unsafe EVP_sha1()

@@ -245,7 +245,16 @@ struct JobReader {
         if value.isNull { return [] }
         guard let bytes = value.stringBytes else { throw mistyped(value, owner, path, "string") }
         // Go has no lone surrogates: they become U+FFFD, without an error.
-        return value.hasEscapes ? Array(String(decoding: bytes, as: UTF8.self).utf8) : bytes
+        return value.hasEscapes ? Self.withoutSurrogates(bytes) : bytes
+    }
+
+    /// Each lone surrogate, which stands as ED A0..BF xx, becomes one U+FFFD.
+    private static func withoutSurrogates(_ bytes: [UInt8]) -> [UInt8] {
+        var output = bytes
+        for index in output.indices.dropLast(2) where output[index] == 0xED && output[index + 1] >= 0xA0 {
+            output.replaceSubrange(index..<index + 3, with: [0xEF, 0xBF, 0xBD])
+        }
+        return output
     }
 
     private func text(_ value: JSONDocument.Value, _ owner: String, _ path: String) throws(DecodingFailure) -> String {

@@ -16,6 +16,7 @@ struct KubernetesState {
 @EventLoopActor
 final class KubernetesAPI: Service {
     static let bodyBytesMax = 3_145_728
+    private static let compressedAboveBytes = 131_072
     private static let preservedWarning =
         "299 - \"child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to "
         + "remove them or set propagationPolicy=Orphan to suppress this warning\""
@@ -48,7 +49,8 @@ final class KubernetesAPI: Service {
         {
             let namespace = Target.decodedText(segments[4])
             let name = segments.count == 7 ? Target.decode(segments[6]) : []
-            return answerJobs(request, namespace: namespace, name: name, user: user)
+            let answer = answerJobs(request, namespace: namespace, name: name, user: user)
+            return Self.compressed(answer, for: request)
         }
         return KubernetesDiscovery.answer(request, segments, state: state, user: user)
     }
@@ -56,11 +58,12 @@ final class KubernetesAPI: Service {
     private func answerJobs(
         _ request: HTTPRequest, namespace: String, name: [UInt8], user: String
     ) -> HTTPResponse {
+        guard Self.isAcceptable(request) else { return KubernetesStatus.notAcceptable }
         if name.contains(UInt8(ascii: "/")) { return KubernetesStatus.noSuchResource }
         let text = String(decoding: name, as: UTF8.self)
         if text == "." || text == ".." {
             return KubernetesStatus.badRequest(
-                "name parameter invalid: \(FieldError.quoted(text)): may not be '\(text)'")
+                "Name parameter invalid: \(FieldError.quoted(text)): may not be '\(text)'")
         }
         let verb: String
         switch request.method {
@@ -235,12 +238,9 @@ final class KubernetesAPI: Service {
         guard let job = jobs.job(name, in: namespace) else {
             return warned(KubernetesStatus.notFound(name), options)
         }
-        if let uid = options.uid, uid != job.uid {
+        if let why = options.mismatch(with: job) {
             return KubernetesStatus.failure(
-                409, "Conflict",
-                "Operation cannot be fulfilled on Job.batch \(FieldError.quoted(name)): the UID in the precondition "
-                    + "(\(uid)) does not match the UID in record (\(job.uid)). The object might have been deleted "
-                    + "and then recreated",
+                409, "Conflict", "Operation cannot be fulfilled on Job.batch \(FieldError.quoted(name)): \(why)",
                 details: .init(name: name, group: "batch", kind: "Job"))
         }
         let policy = options.policy ?? "Orphan"
@@ -269,6 +269,25 @@ final class KubernetesAPI: Service {
         guard options.policy == nil else { return response }
         var response = response
         response.fields.append("Warning", Self.preservedWarning)
+        return response
+    }
+
+    /// Whether the answer's type, JSON, is among those that the request accepts.
+    private static func isAcceptable(_ request: HTTPRequest) -> Bool {
+        guard let accept = request.fields["accept"], !accept.isEmpty else { return true }
+        return accept.containsBytes(Array("json".utf8)) || accept.containsBytes(Array("*/*".utf8))
+            || accept.containsBytes(Array("application/*".utf8))
+    }
+
+    /// An answer over 128 KiB is compressed for those who ask for it.
+    private static func compressed(_ response: HTTPResponse, for request: HTTPRequest) -> HTTPResponse {
+        guard response.body.count > compressedAboveBytes, let accepted = request.fields["accept-encoding"],
+            accepted.containsBytes(Array("gzip".utf8))
+        else { return response }
+        var response = response
+        response.body = WireScript.gzip(response.body)
+        response.fields.append("Content-Encoding", "gzip")
+        response.fields.append("Vary", "Accept-Encoding")
         return response
     }
 

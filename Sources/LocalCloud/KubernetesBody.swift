@@ -51,7 +51,7 @@ enum KubernetesBody {
         if body.isEmpty {
             shown = "<empty>"
         } else {
-            let isText = body.prefix(30).allSatisfy { (0x20...0x7E).contains($0) }
+            let isText = body.first == UInt8(ascii: "{")
             let start = body.prefix(30)
             shown =
                 (isText ? String(decoding: start, as: UTF8.self) : Identifier.hexadecimal(Array(start)))
@@ -72,6 +72,20 @@ struct DeleteOptions {
 
     var policy: String?
     var uid: String?
+    var resourceVersion: String?
+
+    /// Which precondition a Job does not meet, in the server's words; nil when it meets them.
+    func mismatch(with job: LiveJob) -> String? {
+        if let uid, uid != job.uid {
+            return "the UID in the precondition (\(uid)) does not match the UID in record (\(job.uid)). The object "
+                + "might have been deleted and then recreated"
+        }
+        if let resourceVersion, resourceVersion != String(job.text.resourceVersion) {
+            return "the ResourceVersion in the precondition (\(resourceVersion)) does not match the ResourceVersion "
+                + "in record (\(job.text.resourceVersion)). The object might have been modified"
+        }
+        return nil
+    }
 
     static func read(_ request: HTTPRequest) -> Result {
         var options = DeleteOptions()
@@ -88,6 +102,7 @@ struct DeleteOptions {
             }
             options.policy = document.root["propagationPolicy"]?.string
             options.uid = document.root["preconditions"]?["uid"]?.string
+            options.resourceVersion = document.root["preconditions"]?["resourceVersion"]?.string
         }
         guard let policy = options.policy else { return .options(options) }
         guard ["Foreground", "Background", "Orphan"].contains(policy) else {

@@ -144,6 +144,13 @@ enum KubernetesStatus {
         failure(413, "RequestEntityTooLarge", "Request entity too large: limit is 3145728")
     }
 
+    static var notAcceptable: HTTPResponse {
+        failure(
+            406, "NotAcceptable",
+            "406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, "
+                + "application/vnd.kubernetes.protobuf", details: Details())
+    }
+
     static var unauthorized: HTTPResponse { failure(401, "Unauthorized", "Unauthorized") }
 
     static func badRequest(_ message: String) -> HTTPResponse { failure(400, "BadRequest", message) }
@@ -153,12 +160,17 @@ enum KubernetesStatus {
     }
 
     static func invalidJob(_ name: String, _ errors: [FieldError]) -> HTTPResponse {
-        let list = errors.map { "\($0.field): \($0.message)" }.joined(separator: ", ")
+        // The message has each complaint once; the causes have all of them.
+        var texts: [String] = []
+        for error in errors where !texts.contains("\(error.field): \(error.message)") {
+            texts.append("\(error.field): \(error.message)")
+        }
+        let list = texts.joined(separator: ", ")
         var details = job(name, kind: "Job")
         details.causes = errors
         return failure(
             422, "Invalid",
-            "Job.batch \(FieldError.quoted(name)) is invalid: \(errors.count == 1 ? list : "[\(list)]")",
+            "Job.batch \(FieldError.quoted(name)) is invalid: \(texts.count == 1 ? list : "[\(list)]")",
             details: details)
     }
 
