@@ -2,13 +2,17 @@
 #include "cnet.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -16,6 +20,29 @@ int cnet_accept(int listener) { return accept4(listener, NULL, NULL, SOCK_NONBLO
 
 int cnet_tcp_socket(int family) {
     return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+}
+
+int cnet_epoll_create(void) { return epoll_create1(EPOLL_CLOEXEC); }
+
+int cnet_eventfd_create(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
+
+// Both can fail only when the counter is full or empty already, and then there is nothing to do.
+void cnet_eventfd_signal(int descriptor) { (void)!eventfd_write(descriptor, 1); }
+
+void cnet_eventfd_drain(int descriptor) {
+    eventfd_t value;
+    (void)!eventfd_read(descriptor, &value);
+}
+
+_Static_assert(sizeof(cnet_event) == sizeof(struct epoll_event), "cnet_event is not the kernel's");
+_Static_assert(offsetof(cnet_event, data) == offsetof(struct epoll_event, data),
+               "cnet_event is not the kernel's");
+_Static_assert(CNET_READABLE == EPOLLIN && CNET_WRITABLE == EPOLLOUT && CNET_ERROR == EPOLLERR &&
+                   CNET_HANG_UP == EPOLLHUP && CNET_PEER_HANG_UP == EPOLLRDHUP,
+               "an event's value is not the kernel's");
+
+int cnet_epoll_wait(int epoll, cnet_event *events, int count, int timeout_milliseconds) {
+    return epoll_wait(epoll, (struct epoll_event *)events, count, timeout_milliseconds);
 }
 
 int cnet_epoll_add(int epoll, int descriptor, uint64_t data) {
@@ -71,8 +98,4 @@ int cnet_start_thread(void (*body)(void *), void *argument) {
     pthread_attr_destroy(&attributes);
     if (error != 0) free(start);
     return error;
-}
-
-const void *cnet_find(const void *haystack, size_t length, const void *needle, size_t needle_length) {
-    return memmem(haystack, length, needle, needle_length);
 }

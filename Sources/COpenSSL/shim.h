@@ -1,8 +1,10 @@
 // OpenSSL for Swift: the headers, and as inline functions the macros that Swift cannot import.
 #pragma once
 #include <openssl/bio.h>
+#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/param_build.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/ssl.h>
@@ -11,9 +13,7 @@
 
 #pragma clang assume_nonnull begin
 
-static inline int copenssl_initialize(void) {
-    return OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
-}
+static inline int copenssl_initialize(void) { return OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL); }
 static inline long copenssl_set_min_proto_tls12(SSL_CTX *context) {
     return SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
 }
@@ -35,8 +35,36 @@ static inline int copenssl_pem_error_is_end(void) {
     unsigned long error = ERR_peek_last_error();
     return ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
 }
-static inline int copenssl_error_is_unexpected_eof(void) {
-    return ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
+/// The type of a name's entry that is UTF-8 text.
+static inline int copenssl_utf8_string(void) {
+    return MBSTRING_UTF8;
+}
+/// Takes over `certificate` when it returns 1.
+static inline long copenssl_add_chain_certificate(SSL_CTX *context, X509 *certificate) {
+    return SSL_CTX_add0_chain_cert(context, certificate);
+}
+/// The public key with this modulus and exponent, big-endian; NULL when there is none.
+static inline EVP_PKEY *_Nullable copenssl_rsa_public_key(const unsigned char *modulus, size_t modulus_length,
+                                                          const unsigned char *exponent,
+                                                          size_t exponent_length) {
+    EVP_PKEY *key = NULL;
+    BIGNUM *n = BN_bin2bn(modulus, (int)modulus_length, NULL);
+    BIGNUM *e = BN_bin2bn(exponent, (int)exponent_length, NULL);
+    OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
+    OSSL_PARAM *parameters = NULL;
+    if (n != NULL && e != NULL && builder != NULL && context != NULL &&
+        OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_N, n) == 1 &&
+        OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_E, e) == 1 &&
+        (parameters = OSSL_PARAM_BLD_to_param(builder)) != NULL && EVP_PKEY_fromdata_init(context) == 1) {
+        if (EVP_PKEY_fromdata(context, &key, EVP_PKEY_PUBLIC_KEY, parameters) != 1) key = NULL;
+    }
+    OSSL_PARAM_free(parameters);
+    EVP_PKEY_CTX_free(context);
+    OSSL_PARAM_BLD_free(builder);
+    BN_free(e);
+    BN_free(n);
+    return key;
 }
 
 #pragma clang assume_nonnull end

@@ -1,12 +1,10 @@
 // What Swift cannot import from glibc: macros, unions and functions behind _GNU_SOURCE.
 #pragma once
-#include <netdb.h>
-#include <netinet/in.h>
+//
+// No system header is included here: its types would then belong to this module in Swift's eyes, and not to
+// Glibc.
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
-#include <sys/types.h>
 
 #pragma clang assume_nonnull begin
 
@@ -16,9 +14,30 @@ int cnet_accept(int listener);
 /// socket(2), a TCP socket of `family` with SOCK_NONBLOCK | SOCK_CLOEXEC.
 int cnet_tcp_socket(int family);
 
-/// The 64 bits that epoll hands back with an event.
-static inline uint64_t cnet_epoll_data(const struct epoll_event *event) { return event->data.u64; }
-static inline uint32_t cnet_epoll_events(const struct epoll_event *event) { return event->events; }
+/// epoll_create1(2) and eventfd(2), closed on exec, the second not blocking.
+int cnet_epoll_create(void);
+int cnet_eventfd_create(void);
+/// Makes the eventfd readable; makes it unreadable again.
+void cnet_eventfd_signal(int descriptor);
+void cnet_eventfd_drain(int descriptor);
+
+/// What can happen to a descriptor; the values are those of epoll(7).
+enum {
+    CNET_READABLE = 0x001,
+    CNET_WRITABLE = 0x004,
+    CNET_ERROR = 0x008,
+    CNET_HANG_UP = 0x010,
+    CNET_PEER_HANG_UP = 0x2000,
+};
+
+/// struct epoll_event, with the data as the 64 bits that were registered.
+typedef struct __attribute__((packed)) cnet_event {
+    uint32_t events;
+    uint64_t data;
+} cnet_event;
+
+/// epoll_wait(2).
+int cnet_epoll_wait(int epoll, cnet_event *events, int count, int timeout_milliseconds);
 
 /// epoll_ctl(2), one edge-triggered registration for the descriptor's life.
 int cnet_epoll_add(int epoll, int descriptor, uint64_t data);
@@ -37,7 +56,5 @@ int cnet_thread_id(void);
 /// Starts a detached thread with a small stack. Returns 0 or an errno.
 int cnet_start_thread(void (*body)(void *), void *argument);
 
-/// memmem(3).
-const void *_Nullable cnet_find(const void *haystack, size_t length, const void *needle, size_t needle_length);
 
 #pragma clang assume_nonnull end

@@ -1,0 +1,148 @@
+/// Finds out whether an object has a key twice, in linear expected time.
+///
+/// Few keys are compared pairwise by a fingerprint; many go through a table with Swift's `Hasher`, whose
+/// seed is random in each process, so that nobody can choose keys that collide.
+enum DuplicateKeys {
+    static let pairwiseMax = 16
+
+    static func exist(
+        inObjectAt index: Int, of object: JSONParser.OpenContainer, on tape: Span<UInt32>,
+        _ bytes: Span<UInt8>
+    ) -> Bool {
+        if object.hasEscapedKey || object.memberCount > pairwiseMax {
+            return existByHashing(inObjectAt: index, count: object.memberCount, on: tape, bytes)
+        }
+        var keys = InlineArray<16, Int>(repeating: 0)
+        var fingerprints = InlineArray<16, UInt32>(repeating: 0)
+        var count = 0
+        var key = index + 3
+        let end = Int(tape[index + 1])
+        while key < end {
+            let offset = Tape.offset(of: tape[key])
+            let length = Int(tape[key + 1])
+            let fingerprint = fingerprint(bytes, offset, length)
+            for earlier in 0..<count where fingerprints[earlier] == fingerprint {
+                let other = keys[earlier]
+                if Int(tape[other + 1]) == length,
+                    bytesAreEqual(bytes, offset, Tape.offset(of: tape[other]), count: length)
+                {
+                    return true
+                }
+            }
+            keys[count] = key
+            fingerprints[count] = fingerprint
+            count += 1
+            key = Tape.next(after: key + 2, on: tape)
+        }
+        return false
+    }
+
+    @inline(__always)
+    private static func fingerprint(_ bytes: Span<UInt8>, _ offset: Int, _ length: Int) -> UInt32 {
+        guard length > 0 else { return 0 }
+        let first = UInt32(bytes[offset])
+        let middle = UInt32(bytes[offset + length / 2])
+        let last = UInt32(bytes[offset + length - 1])
+        return UInt32(truncatingIfNeeded: length) << 24 ^ first << 16 ^ middle << 8 ^ last
+    }
+
+    private static func existByHashing(
+        inObjectAt index: Int, count: Int, on tape: Span<UInt32>, _ bytes: Span<UInt8>
+    ) -> Bool {
+        var table = KeyTable(keysMax: count)
+        var key = index + 3
+        let end = Int(tape[index + 1])
+        while key < end {
+            if table.insert(key, on: tape, bytes) != nil { return true }
+            key = Tape.next(after: key + 2, on: tape)
+        }
+        return false
+    }
+}
+
+/// The keys of one object by content, with open addressing.
+struct KeyTable {
+    /// A key's place in `keys` plus 1, 0 where free.
+    private var slots: [UInt32]
+    /// Tape indices of the keys, in the order they came in.
+    private var keys: [UInt32] = []
+    private let mask: Int
+
+    init(keysMax: Int) {
+        var size = 16
+        while size < keysMax * 2 { size *= 2 }
+        slots = [UInt32](repeating: 0, count: size)
+        mask = size - 1
+    }
+
+    /// Takes the key in as the last one, or returns the place of the equal key that is in already.
+    mutating func insert(_ key: Int, on tape: Span<UInt32>, _ bytes: Span<UInt8>) -> Int? {
+        var slot = Self.hash(key, on: tape, bytes) & mask
+        while slots[slot] != 0 {
+            let place = Int(slots[slot]) - 1
+            if Self.areEqual(key, Int(keys[place]), on: tape, bytes) { return place }
+            slot = (slot + 1) & mask
+        }
+        keys.append(UInt32(key))
+        slots[slot] = UInt32(keys.count)
+        return nil
+    }
+
+    private static func hash(_ key: Int, on tape: Span<UInt32>, _ bytes: Span<UInt8>) -> Int {
+        let offset = Tape.offset(of: tape[key])
+        let length = Int(tape[key + 1])
+        if Tape.tag(of: tape[key]) == .escapedString {
+            var content: [UInt8] = []
+            Unescaping.append(bytes, offset..<offset + length, to: &content)
+            return hash(content.span, 0, content.count)
+        }
+        return hash(bytes, offset, length)
+    }
+
+    private static func hash(_ bytes: Span<UInt8>, _ offset: Int, _ length: Int) -> Int {
+        var hasher = Hasher()
+        var position = offset
+        let end = offset + length
+        while position + 8 <= end {
+            hasher.combine(loadWord(bytes, at: position))
+            position += 8
+        }
+        var rest = UInt64(truncatingIfNeeded: length)
+        while position < end {
+            rest = rest << 8 | UInt64(bytes[position])
+            position += 1
+        }
+        hasher.combine(rest)
+        return hasher.finalize()
+    }
+
+    private static func areEqual(_ key: Int, _ other: Int, on tape: Span<UInt32>, _ bytes: Span<UInt8>)
+        -> Bool
+    {
+        let range = Tape.offset(of: tape[key])..<Tape.offset(of: tape[key]) + Int(tape[key + 1])
+        let otherRange = Tape.offset(of: tape[other])..<Tape.offset(of: tape[other]) + Int(tape[other + 1])
+        if Tape.tag(of: tape[key]) != .escapedString, Tape.tag(of: tape[other]) != .escapedString {
+            return range.count == otherRange.count
+                && bytesAreEqual(bytes, range.lowerBound, otherRange.lowerBound, count: range.count)
+        }
+        var content: [UInt8] = []
+        var otherContent: [UInt8] = []
+        Unescaping.append(bytes, range, to: &content)
+        Unescaping.append(bytes, otherRange, to: &otherContent)
+        return content == otherContent
+    }
+}
+
+@inline(__always)
+func bytesAreEqual(_ bytes: Span<UInt8>, _ first: Int, _ second: Int, count: Int) -> Bool {
+    var index = 0
+    while index + 8 <= count {
+        guard loadWord(bytes, at: first + index) == loadWord(bytes, at: second + index) else { return false }
+        index += 8
+    }
+    while index < count {
+        guard bytes[first + index] == bytes[second + index] else { return false }
+        index += 1
+    }
+    return true
+}

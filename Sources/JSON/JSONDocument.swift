@@ -1,0 +1,212 @@
+/// One JSON text (RFC 8259), parsed into a tape of its nodes.
+///
+/// Strings and numbers stay ranges of the source and are read only when asked for. The source is kept as it
+/// was given, so a part of it (`Value.rawRange`) can be copied out byte for byte. Immutable.
+public final class JSONDocument: Sendable {
+    /// The bytes that were parsed, with everything around the parsed range.
+    public let source: [UInt8]
+    let tape: [UInt32]
+
+    /// Parses the whole of `bytes`, or a range of it, strictly.
+    ///
+    /// Refused are NaN and Infinity, comments, trailing commas, leading zeros, bare control characters,
+    /// bytes that are not UTF-8, and numbers with a fraction or exponent beyond a double's range. Integers
+    /// of any size pass, and so do lone surrogate escapes. Of equal keys the last value wins, at the first
+    /// one's place.
+    ///
+    /// - Parameters:
+    ///   - depthMax: how many arrays and objects may stand inside each other.
+    ///   - allowsByteOrderMark: whether a leading EF BB BF is skipped.
+    /// - Throws: the first thing that is wrong, with its offset in `bytes`.
+    public init(
+        parsing bytes: [UInt8], in range: Range<Int>? = nil, depthMax: Int = 512,
+        allowsByteOrderMark: Bool = false
+    ) throws(JSONError) {
+        let range = range ?? 0..<bytes.count
+        precondition(
+            range.lowerBound >= 0 && range.upperBound <= bytes.count, "the range must be of the bytes")
+        guard range.upperBound <= Tape.offsetMax else {
+            throw JSONError(.documentTooLarge, at: Tape.offsetMax)
+        }
+        var start = range.lowerBound
+        if range.count >= 3, bytes[start] == 0xEF, bytes[start + 1] == 0xBB, bytes[start + 2] == 0xBF {
+            guard allowsByteOrderMark else { throw JSONError(.byteOrderMark, at: start) }
+            start += 3
+        }
+        tape = try JSONParser.tape(of: bytes.span, in: start..<range.upperBound, depthMax: depthMax)
+        source = bytes
+    }
+
+    /// The value that is the text.
+    public var root: Value { Value(document: self, index: 0) }
+}
+
+extension JSONDocument {
+    /// A value inside a document: a reference and an index, cheap to copy.
+    public struct Value: Sendable {
+        /// The document it belongs to.
+        public let document: JSONDocument
+        let index: Int
+
+        @inline(__always)
+        init(document: JSONDocument, index: Int) {
+            self.document = document
+            self.index = index
+        }
+    }
+}
+
+extension JSONDocument.Value {
+    /// What a value can be (RFC 8259 section 3).
+    public enum Kind: Sendable { case null, boolean, number, string, array, object }
+
+    @inline(__always)
+    var word: UInt32 { document.tape[index] }
+    @inline(__always)
+    var tag: Tag { Tape.tag(of: word) }
+    @inline(__always)
+    var offset: Int { Tape.offset(of: word) }
+
+    /// What this value is.
+    public var kind: Kind {
+        switch tag {
+        case .null: .null
+        case .true, .false: .boolean
+        case .integer, .fractional: .number
+        case .plainString, .unicodeString, .escapedString: .string
+        case .array: .array
+        case .object, .objectWithDuplicates: .object
+        }
+    }
+
+    /// Whether this is `null`.
+    public var isNull: Bool { tag == .null }
+    /// Whether this is a string.
+    public var isString: Bool { kind == .string }
+    /// Whether this is an array.
+    public var isArray: Bool { tag == .array }
+    /// Whether this is an object.
+    public var isObject: Bool { kind == .object }
+
+    /// `true` or `false`, nil for anything else.
+    public var bool: Bool? {
+        switch tag {
+        case .true: true
+        case .false: false
+        default: nil
+        }
+    }
+
+    /// Where this value's text is in the document's source: with its quotes or brackets, without white
+    /// space around.
+    public var rawRange: Range<Int> {
+        switch tag {
+        case .null, .true: return offset..<offset + 4
+        case .false: return offset..<offset + 5
+        case .integer, .fractional:
+            let source = document.source
+            return offset..<JSONNumber.end(source.span, from: offset)
+        case .plainString, .unicodeString, .escapedString:
+            return offset - 1..<offset + Int(document.tape[index + 1]) + 1
+        case .array, .object, .objectWithDuplicates: return offset..<Int(document.tape[index + 2])
+        }
+    }
+
+    /// Where a string's content is in the document's source, without its quotes and with its escapes as
+    /// they were written; nil for anything else.
+    public var contentRange: Range<Int>? {
+        guard isString else { return nil }
+        return offset..<offset + Int(document.tape[index + 1])
+    }
+
+    /// Whether a string's content in the source is already what it stands for (no backslash in it).
+    public var hasEscapes: Bool { tag == .escapedString }
+
+    /// A string's content, unescaped; nil for anything else.
+    ///
+    /// UTF-8, but for lone surrogates, which are three bytes ED A0..BF xx (WTF-8).
+    public var stringBytes: [UInt8]? {
+        guard let range = contentRange else { return nil }
+        if tag != .escapedString { return [UInt8](document.source[range]) }
+        var content: [UInt8] = []
+        content.reserveCapacity(range.count)
+        let source = document.source
+        Unescaping.append(source.span, range, to: &content)
+        return content
+    }
+
+    /// A string's content as a `String`; nil for anything else, and where a lone surrogate stands.
+    public var string: String? {
+        guard let range = contentRange else { return nil }
+        if tag != .escapedString { return String(decoding: document.source[range], as: UTF8.self) }
+        guard let content = stringBytes else { return nil }
+        return String(validating: content, as: UTF8.self)
+    }
+
+    /// Whether this is a string of exactly the bytes of `text` in UTF-8. Allocates nothing, and does not take
+    /// canonically equivalent texts for equal, as `==` of `String` does.
+    public func equals(_ text: String) -> Bool {
+        guard let range = contentRange else { return false }
+        return matches(text.utf8, contentAt: range, isEscaped: tag == .escapedString)
+    }
+
+    private func matches(
+        _ text: some Collection<UInt8>, contentAt range: Range<Int>, isEscaped: Bool
+    ) -> Bool {
+        let source = document.source
+        if isEscaped {
+            var content: [UInt8] = []
+            Unescaping.append(source.span, range, to: &content)
+            return content.elementsEqual(text)
+        }
+        guard text.count == range.count else { return false }
+        let bytes = source.span
+        var position = range.lowerBound
+        for byte in text {
+            guard bytes[position] == byte else { return false }
+            position += 1
+        }
+        return true
+    }
+
+    /// The number, if it is an integer literal (no fraction, no exponent) that an `Int` can hold.
+    public var integer: Int? {
+        guard tag == .integer else { return nil }
+        let source = document.source
+        return JSONNumber.integer(source.span, from: offset)
+    }
+
+    /// The number as the nearest double; nil for anything else. An integer beyond the range is infinite.
+    public var double: Double? {
+        guard tag == .integer || tag == .fractional else { return nil }
+        let source = document.source
+        return JSONNumber.double(source.span.extracting(rawRange))
+    }
+
+    /// The value of a member of this object; the last one's, where the key stands more than once. Nil where
+    /// this is no object or has no such key. Costs one step a member.
+    public subscript(_ key: String) -> JSONDocument.Value? { find(key.utf8) }
+
+    /// As the subscript, for a key that is bytes (WTF-8).
+    public func member(named key: [UInt8]) -> JSONDocument.Value? { find(key) }
+
+    private func find(_ name: some Collection<UInt8>) -> JSONDocument.Value? {
+        let words = document.tape
+        let tape = words.span
+        guard isObject else { return nil }
+        let end = Int(tape[index + 1])
+        let isUnique = tag == .object
+        var found: JSONDocument.Value?
+        var key = index + 3
+        while key < end {
+            let start = Tape.offset(of: tape[key])
+            let isEscaped = Tape.tag(of: tape[key]) == .escapedString
+            if matches(name, contentAt: start..<start + Int(tape[key + 1]), isEscaped: isEscaped) {
+                found = JSONDocument.Value(document: document, index: key + 2)
+                if isUnique { return found }
+            }
+            key = Tape.next(after: key + 2, on: tape)
+        }
+        return found
+    }
+}

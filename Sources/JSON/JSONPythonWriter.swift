@@ -1,0 +1,281 @@
+/// Walks a tape and writes Python's text of it. No recursion: a stack holds what is open.
+struct JSONPythonWriter {
+    /// A container that is being written.
+    private struct Container {
+        /// The tape index of the next element or key; the place among the folded members where there are
+        /// some.
+        var position: Int
+        var end: Int
+        var isObject: Bool
+        /// Whether the members stand in the last array of `folded`.
+        var isFolded: Bool
+        var isFirst = true
+    }
+
+    private let document: JSONDocument
+    private let form: JSONPythonForm
+    /// Containers around the current one.
+    private var open: [Container] = []
+    /// The members of each open object that has some key twice.
+    private var folded: [[(key: Int, value: Int)]] = []
+    /// False once a lone surrogate stood where only UTF-8 is written.
+    private(set) var isComplete = true
+
+    init(document: JSONDocument, form: JSONPythonForm) {
+        self.document = document
+        self.form = form
+    }
+
+    private var escaping: JSONEscaping.Form { form.escapesNonASCII ? .ascii : .utf8 }
+
+    /// Writes the value at `root`, without the members of it that are named.
+    mutating func write(_ root: Int, omitting omitted: [String], to output: inout [UInt8]) {
+        let source = document.source
+        let tape = document.tape
+        let bytesMax = lengthMax(root, tape.span, source.span)
+        output.append(addingCapacity: bytesMax) { span in
+            write(root, omitted, tape.span, source.span, to: &span)
+        }
+    }
+
+    /// No less than what is written for the value at `root`: its length in the source, with something for
+    /// each node (a space behind a comma or colon, the zeros of `1e15`) and for each character that is
+    /// escaped.
+    private func lengthMax(_ root: Int, _ tape: Span<UInt32>, _ bytes: Span<UInt8>) -> Int {
+        let range = JSONDocument.Value(document: document, index: root).rawRange
+        var sum = range.count
+        let end = Tape.next(after: root, on: tape)
+        var index = root
+        while index < end {
+            sum += 1
+            let tag = Tape.tag(of: tape[index])
+            switch tag {
+            case .null, .true, .false, .integer: index += 1
+            case .fractional:
+                sum += PythonFloat.lengthMax
+                index += 1
+            case .plainString, .unicodeString, .escapedString:
+                if tag != .plainString || form.escapesDollars {
+                    let start = Tape.offset(of: tape[index])
+                    sum += escapesMax(start..<start + Int(tape[index + 1]), bytes)
+                }
+                index += 2
+            case .array, .object, .objectWithDuplicates: index += 3
+            }
+        }
+        return sum
+    }
+
+    private func escapesMax(_ range: Range<Int>, _ bytes: Span<UInt8>) -> Int {
+        var sum = 0
+        for position in range {
+            let byte = bytes[position]
+            if byte >= 0x80 {
+                // Two to four bytes become six to twelve.
+                sum += 2
+            } else if byte == 0x7F || byte == 0x24 {
+                sum += 5
+            }
+        }
+        return sum
+    }
+
+    private mutating func write(
+        _ root: Int, _ omitted: [String], _ tape: Span<UInt32>, _ bytes: Span<UInt8>,
+        to output: inout OutputSpan<UInt8>
+    ) {
+        guard var current = begin(root, tape, bytes, to: &output) else { return }
+        while true {
+            guard current.position < current.end else {
+                output.append(current.isObject ? 0x7D : 0x5D)
+                if current.isFolded { folded.removeLast() }
+                guard let outer = open.popLast() else { return }
+                current = outer
+                continue
+            }
+            let item: Int
+            if current.isObject {
+                let key: Int
+                (key, item) = nextMember(of: &current, tape)
+                if open.isEmpty, !omitted.isEmpty, isOmitted(key, omitted) { continue }
+                separate(&current, in: &output)
+                string(key, tape, bytes, to: &output)
+                output.append(0x3A)
+                output.append(0x20)
+            } else {
+                item = current.position
+                current.position = Tape.next(after: item, on: tape)
+                separate(&current, in: &output)
+            }
+            if let inner = begin(item, tape, bytes, to: &output) {
+                open.append(current)
+                current = inner
+            }
+        }
+    }
+
+    @inline(__always)
+    private func separate(_ container: inout Container, in output: inout OutputSpan<UInt8>) {
+        if container.isFirst {
+            container.isFirst = false
+        } else {
+            output.append(0x2C)
+            output.append(0x20)
+        }
+    }
+
+    private func nextMember(of object: inout Container, _ tape: Span<UInt32>) -> (key: Int, value: Int) {
+        if object.isFolded {
+            let member = folded[folded.count - 1][object.position]
+            object.position += 1
+            return member
+        }
+        let key = object.position
+        object.position = Tape.next(after: key + 2, on: tape)
+        return (key, key + 2)
+    }
+
+    private func isOmitted(_ key: Int, _ omitted: [String]) -> Bool {
+        let key = JSONDocument.Value(document: document, index: key)
+        return omitted.contains { key.equals($0) }
+    }
+
+    /// Writes a scalar, or begins a container and returns it.
+    private mutating func begin(
+        _ index: Int, _ tape: Span<UInt32>, _ bytes: Span<UInt8>, to output: inout OutputSpan<UInt8>
+    ) -> Container? {
+        let word = tape[index]
+        let tag = Tape.tag(of: word)
+        switch tag {
+        case .null: output.append(ascii: "null")
+        case .true: output.append(ascii: "true")
+        case .false: output.append(ascii: "false")
+        case .integer: integer(bytes, at: Tape.offset(of: word), to: &output)
+        case .fractional: PythonFloat.append(bytes, at: Tape.offset(of: word), to: &output)
+        case .plainString, .unicodeString, .escapedString: string(index, tape, bytes, to: &output)
+        case .array, .object:
+            let isObject = tag == .object
+            output.append(isObject ? 0x7B : 0x5B)
+            return Container(
+                position: index + 3, end: Int(tape[index + 1]), isObject: isObject, isFolded: false)
+        case .objectWithDuplicates:
+            output.append(0x7B)
+            let members = JSONDocument.Value(document: document, index: index).foldedMembers()
+            folded.append(members)
+            return Container(position: 0, end: members.count, isObject: true, isFolded: true)
+        }
+        return nil
+    }
+
+    private func integer(_ bytes: Span<UInt8>, at start: Int, to output: inout OutputSpan<UInt8>) {
+        var position = start
+        if bytes[start] == 0x2D {
+            if bytes[start + 1] != 0x30 { output.append(0x2D) }
+            position += 1
+        }
+        while position < bytes.count, bytes[position] &- 0x30 < 10 {
+            output.append(bytes[position])
+            position += 1
+        }
+    }
+
+    /// Writes a string with its quotes.
+    private mutating func string(
+        _ index: Int, _ tape: Span<UInt32>, _ bytes: Span<UInt8>, to output: inout OutputSpan<UInt8>
+    ) {
+        let start = Tape.offset(of: tape[index])
+        let end = start + Int(tape[index + 1])
+        output.append(0x22)
+        if form.escapesDollars {
+            var dollars = DollarEscaping()
+            stringEscapingDollars(bytes, start..<end, &dollars, to: &output)
+        } else if Tape.tag(of: tape[index]) == .plainString {
+            output.append(copying: bytes, start..<end)
+        } else {
+            content(bytes, start..<end, to: &output)
+        }
+        output.append(0x22)
+    }
+
+    /// Writes the content of a string, each escape in Python's own spelling.
+    private mutating func content(
+        _ bytes: Span<UInt8>, _ range: Range<Int>, to output: inout OutputSpan<UInt8>
+    ) {
+        var position = range.lowerBound
+        while position < range.upperBound {
+            let run = JSONEscaping.plainRun(bytes, from: position, to: range.upperBound)
+            output.append(copying: bytes, position..<run)
+            position = run
+            guard position < range.upperBound else { return }
+            let (codePoint, next) = Self.character(bytes, at: position, to: range.upperBound)
+            append(codePoint, to: &output)
+            position = next
+        }
+    }
+
+    /// The code point that stands at `position`, as an escape or as itself, and the position after it.
+    private static func character(
+        _ bytes: Span<UInt8>, at position: Int, to end: Int
+    ) -> (codePoint: UInt32, next: Int) {
+        let byte = bytes[position]
+        if byte == 0x5C { return Unescaping.escape(bytes, at: position, to: end) }
+        if byte < 0x80 { return (UInt32(byte), position + 1) }
+        let length = UTF8Grammar.sequenceLength(bytes, at: position, to: end)
+        return (UTF8Grammar.codePoint(bytes, at: position, length), position + length)
+    }
+
+    /// Writes the content of a string character by character, holding each dollar back until its neighbour
+    /// is known.
+    private mutating func stringEscapingDollars(
+        _ bytes: Span<UInt8>, _ range: Range<Int>, _ dollars: inout DollarEscaping,
+        to output: inout OutputSpan<UInt8>
+    ) {
+        var position = range.lowerBound
+        while position < range.upperBound {
+            let (codePoint, next) = Self.character(bytes, at: position, to: range.upperBound)
+            position = next
+            if dollars.holds(codePoint, to: &output) { continue }
+            append(codePoint, to: &output)
+        }
+        dollars.finish(&output)
+    }
+
+    private mutating func append(_ codePoint: UInt32, to output: inout OutputSpan<UInt8>) {
+        if codePoint < 0x80 {
+            JSONEscaping.append(ascii: UInt8(codePoint), to: &output, escaping)
+        } else if form.escapesNonASCII {
+            JSONEscaping.append(codePoint: codePoint, to: &output)
+        } else {
+            if codePoint & 0xFFFF_F800 == 0xD800 { isComplete = false }
+            output.append(codePoint: codePoint)
+        }
+    }
+}
+
+/// Turns each `$` before `$` or `(` into `\u0024`.
+///
+/// The quote that ends a string is never one of the two, so no string needs to know its neighbour.
+struct DollarEscaping {
+    private var isHeld = false
+
+    /// Takes the next character of a string, and writes the dollar before it. True where the character
+    /// itself is a dollar, which is written later.
+    @inline(__always)
+    mutating func holds(_ character: UInt32, to output: inout OutputSpan<UInt8>) -> Bool {
+        if isHeld {
+            if character == 0x24 || character == 0x28 {
+                output.append(escapeOf: 0x24)
+            } else {
+                output.append(0x24)
+            }
+        }
+        isHeld = character == 0x24
+        return isHeld
+    }
+
+    /// Writes the dollar that ends the string.
+    mutating func finish(_ output: inout OutputSpan<UInt8>) {
+        if isHeld { output.append(0x24) }
+        isHeld = false
+    }
+}

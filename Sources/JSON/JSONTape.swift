@@ -1,0 +1,98 @@
+/// The words of the tape: what the parser writes and every reader walks.
+///
+/// A node is one to three 32-bit words, in the order of the text:
+///
+///     null, number…    [tag | offset]
+///     string           [tag | offset of its content] [length of its content in the text]
+///     array, object    [tag | offset of its bracket] [index after its last node] [offset after its end]
+///
+/// The members of an object follow it as key, value, key, value. Four bytes for a number keep an array of
+/// a million of them at a fraction of the text's own size, and an offset of 28 bits reaches 256 MiB.
+enum Tag: UInt32 {
+    case null, `true`, `false`
+    case integer
+    /// A number with a fraction or an exponent.
+    case fractional
+    /// A string of printable ASCII without a backslash: its content can be copied as it is.
+    case plainString
+    /// A string with non-ASCII bytes or DEL, which Python escapes, too, and no backslash.
+    case unicodeString
+    /// A string with at least one backslash.
+    case escapedString
+    case array, object
+    /// An object in which some key stands more than once.
+    case objectWithDuplicates
+}
+
+enum Tape {
+    static let offsetBits: UInt32 = 28
+    static let offsetMax = (1 << 28) - 1
+
+    @inline(__always)
+    static func word(_ tag: Tag, _ offset: Int) -> UInt32 {
+        tag.rawValue << offsetBits | UInt32(truncatingIfNeeded: offset)
+    }
+
+    @inline(__always)
+    static func tag(of word: UInt32) -> Tag {
+        guard let tag = Tag(rawValue: word >> offsetBits) else {
+            preconditionFailure("a tape holds known tags only")
+        }
+        return tag
+    }
+
+    @inline(__always)
+    static func offset(of word: UInt32) -> Int { Int(word & UInt32(offsetMax)) }
+
+    /// How many words the tape of any text needs at most: `[]` is the densest there is, with three words
+    /// for two bytes, and brackets that are still open have three for one.
+    static func wordsMax(byteCount: Int, depthMax: Int) -> Int {
+        byteCount * 3 / 2 + 2 * min(depthMax, byteCount) + 8
+    }
+
+    /// The index of the node after the one at `index`, its whole content skipped.
+    @inline(__always)
+    static func next(after index: Int, on tape: Span<UInt32>) -> Int {
+        switch tag(of: tape[index]) {
+        case .null, .true, .false, .integer, .fractional: index + 1
+        case .plainString, .unicodeString, .escapedString: index + 2
+        case .array, .object, .objectWithDuplicates: Int(tape[index + 1])
+        }
+    }
+}
+
+/// Eight bytes at `offset`, the first one lowest.
+///
+/// The only unsafe expression of this module. It is safe for every argument: the access is checked against
+/// the span's bounds, and each pattern of 64 bits is a UInt64.
+@inline(__always)
+func loadWord(_ bytes: Span<UInt8>, at offset: Int) -> UInt64 {
+    UInt64(littleEndian: unsafe bytes.bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self))
+}
+
+/// Bit patterns that look at eight bytes at once. In each result the top bit of a byte is set where the byte
+/// matches; above the first match the bits mean nothing (a borrow may have passed), so only the first counts.
+enum WordMask {
+    static let ones: UInt64 = 0x0101_0101_0101_0101
+    static let tops: UInt64 = 0x8080_8080_8080_8080
+
+    @inline(__always)
+    static func equal(_ word: UInt64, _ byte: UInt64) -> UInt64 {
+        let difference = word ^ (ones &* byte)
+        return (difference &- ones) & ~difference & tops
+    }
+
+    /// Bytes below `limit`, which is at most 0x80.
+    @inline(__always)
+    static func below(_ word: UInt64, _ limit: UInt64) -> UInt64 {
+        (word &- ones &* limit) & ~word & tops
+    }
+
+    /// Bytes that cannot be copied as they are within a string: quotes, backslashes, controls, DEL,
+    /// non-ASCII.
+    @inline(__always)
+    static func special(_ word: UInt64) -> UInt64 {
+        equal(word, 0x22) | equal(word, 0x5C) | below(word, 0x20) | equal(word | tops, 0xFF)
+            | (word & tops)
+    }
+}

@@ -1,0 +1,292 @@
+import CNet
+import Glibc
+
+/// Why a stream can no longer be used.
+public enum StreamError: Error, Equatable, Sendable {
+    /// The deadline passed.
+    case timedOut
+    /// The peer closed or reset the connection.
+    case closed
+    /// The peer broke a rule of TLS; the text is OpenSSL's reason.
+    case tls(String)
+    /// The peer's certificate was refused; the text is OpenSSL's reason.
+    case notVerified(String)
+}
+
+/// What takes the bytes of a stream: a state machine.
+public protocol ByteReceiver {
+    /// Takes the next bytes; they are not kept by the stream.
+    mutating func receive(_ bytes: Span<UInt8>)
+    /// The peer will send no more.
+    mutating func receiveEnd()
+}
+
+/// A TCP connection, with or without TLS on it: read, write, close, each with a deadline.
+///
+/// One task reads and writes at a time. The descriptor is registered with epoll once, edge-triggered, so a
+/// read that gets less than there was room for knows that nothing is left, and no call is spent on finding
+/// out.
+@EventLoopActor
+public final class ByteStream {
+    private static let ended = UInt32(CNET_PEER_HANG_UP | CNET_HANG_UP | CNET_ERROR)
+    private static let readable = UInt32(CNET_READABLE) | ended
+    private static let writable = UInt32(CNET_WRITABLE | CNET_HANG_UP | CNET_ERROR)
+
+    /// Where bytes pass between the kernel and their receiver. One for all: it is never in use across a wait.
+    private static let scratch: UnsafeMutableRawBufferPointer = .allocate(byteCount: 65_536, alignment: 64)
+
+    private var descriptor: FileDescriptor?
+    private let raw: CInt
+    private let registration: Registration
+    private var tls: TLSSession?
+    /// Bytes on their way out that the kernel has not taken yet; only TLS has any.
+    private var unsent: ArraySlice<UInt8> = []
+    private var reachedEnd = false
+
+    /// Takes a connected (or connecting) socket.
+    init(owning descriptor: consuming FileDescriptor) throws(Errno) {
+        registration = try EventLoop.shared.register(descriptor, pending: 0)
+        raw = descriptor.raw
+        Socket.setStreamOptions(raw)
+        self.descriptor = consume descriptor
+    }
+
+    isolated deinit {
+        close()
+    }
+
+    /// Called when the peer closes, or sends something, while no task waits on the stream.
+    var whenIdle: (() -> Void)? {
+        get { registration.waiter.whenIdle }
+        set { registration.waiter.whenIdle = newValue }
+    }
+
+    /// Whether it has been closed on this side.
+    public var isClosed: Bool { descriptor == nil }
+
+    // MARK: Opening
+
+    /// A TCP connection to `address`.
+    static func connect(to address: SocketAddress, deadline: Deadline) async throws(HTTPClientError)
+        -> ByteStream
+    {
+        let stream: ByteStream
+        do throws(Errno) {
+            let family = address.family
+            let descriptor = FileDescriptor(owning: try systemCall { cnet_tcp_socket(family) })
+            let raw = descriptor.raw
+            stream = try ByteStream(owning: descriptor)
+            do throws(Errno) {
+                _ = try systemCall { unsafe address.withSockaddr { unsafe Glibc.connect(raw, $0, $1) } }
+            } catch  where error.code == EINPROGRESS {
+                // The usual case: writability or an error tells the outcome.
+            }
+        } catch {
+            throw .notConnected
+        }
+        guard await stream.registration.waiter.wait(for: writable, until: deadline) else {
+            throw .connectTimedOut
+        }
+        if Socket.pendingError(of: stream.raw) != nil { throw .notConnected }
+        return stream
+    }
+
+    /// Speaks TLS from now on: the handshake, verification included, before any byte of the application's.
+    func startTLS(_ session: TLSSession, deadline: Deadline) async throws(StreamError) {
+        precondition(tls == nil, "TLS is started once")
+        tls = session
+        while true {
+            let isDone = try stepHandshake(session)
+            try await flush(session, deadline: deadline)
+            if isDone { return }
+            try await fill(session, deadline: deadline)
+        }
+    }
+
+    private func stepHandshake(_ session: TLSSession) throws(StreamError) -> Bool {
+        do throws(StreamError) {
+            return try session.handshake()
+        } catch {
+            // The alert that tells the peer why goes out if the kernel takes it at once.
+            _ = try? flushAvailable(session)
+            throw error
+        }
+    }
+
+    // MARK: Reading
+
+    /// Waits for bytes and gives them to `receiver`, or tells it that the peer will send no more.
+    public func read(into receiver: inout some ByteReceiver, deadline: Deadline) async throws(StreamError) {
+        while true {
+            if try readAvailable(into: &receiver) { return }
+            try await wait(for: Self.readable, deadline: deadline)
+        }
+    }
+
+    /// Gives `receiver` what has come already. Returns whether it got anything, the end included.
+    public func readAvailable(into receiver: inout some ByteReceiver) throws(StreamError) -> Bool {
+        while true {
+            if let tls {
+                switch try unsafe tls.read(into: Self.scratch) {
+                case .bytes(let count):
+                    give(count, to: &receiver)
+                    return true
+                case .end:
+                    receiver.receiveEnd()
+                    return true
+                case .needsMore where reachedEnd:
+                    // Cut off without a farewell: RFC 8446 section 6.1.
+                    throw .closed
+                case .needsMore: break
+                }
+            }
+            guard let count = try receiveAvailable() else { return false }
+            if let tls {
+                if count > 0 { unsafe tls.feed(UnsafeRawBufferPointer(rebasing: Self.scratch[..<count])) }
+                continue
+            }
+            if count == 0 { receiver.receiveEnd() } else { give(count, to: &receiver) }
+            return true
+        }
+    }
+
+    private func give(_ count: Int, to receiver: inout some ByteReceiver) {
+        let bytes = unsafe UnsafeRawBufferPointer(rebasing: Self.scratch[..<count])
+        unsafe receiver.receive(Span(_unsafeElements: bytes.assumingMemoryBound(to: UInt8.self)))
+    }
+
+    /// One read of what has come already, into the scratch buffer. Nil when nothing has; 0 at the end.
+    private func receiveAvailable() throws(StreamError) -> Int? {
+        let waiter = registration.waiter
+        guard waiter.pending & Self.readable != 0 else { return nil }
+        if isClosed { throw .closed }
+        do throws(Errno) {
+            let count = try systemCall { unsafe recv(raw, Self.scratch.baseAddress, Self.scratch.count, 0) }
+            if count == 0 { reachedEnd = true }
+            if unsafe count < Self.scratch.count, waiter.pending & Self.ended == 0 {
+                waiter.clear(Self.readable)
+            }
+            return count
+        } catch {
+            guard error.code == EAGAIN else { throw .closed }
+            waiter.clear(Self.readable)
+            return nil
+        }
+    }
+
+    private func fill(_ session: TLSSession, deadline: Deadline) async throws(StreamError) {
+        while true {
+            if let count = try receiveAvailable() {
+                if count == 0 { throw .closed }
+                unsafe session.feed(UnsafeRawBufferPointer(rebasing: Self.scratch[..<count]))
+                return
+            }
+            try await wait(for: Self.readable, deadline: deadline)
+        }
+    }
+
+    // MARK: Writing
+
+    /// Writes all of `bytes`.
+    public func write(_ bytes: [UInt8], deadline: Deadline) async throws(StreamError) {
+        var rest = bytes[...]
+        while true {
+            let count = try writeAvailable(rest)
+            rest = rest.dropFirst(count)
+            if rest.isEmpty, unsent.isEmpty { return }
+            if count == 0 || rest.isEmpty { try await wait(for: Self.writable, deadline: deadline) }
+        }
+    }
+
+    /// Writes as much of `bytes` as the kernel takes now; 0 when it takes nothing.
+    public func writeAvailable(_ bytes: ArraySlice<UInt8>) throws(StreamError) -> Int {
+        guard let tls else { return bytes.isEmpty ? 0 : try sendAvailable(bytes) }
+        guard try flushAvailable(tls) else { return 0 }
+        var written = 0
+        while written < bytes.count {
+            let piece = bytes.dropFirst(written).prefix(65_536)
+            written += try tls.write(piece)
+            guard try flushAvailable(tls) else { break }
+        }
+        return written
+    }
+
+    /// Whether everything that was written has left for the kernel.
+    var hasFlushed: Bool { unsent.isEmpty }
+
+    /// Waits until something can be read or written, whichever comes first. Returns whether it can be read.
+    func waitForEither(deadline: Deadline) async throws(StreamError) -> Bool {
+        try await wait(for: Self.readable | Self.writable, deadline: deadline)
+        return registration.waiter.pending & Self.readable != 0
+    }
+
+    private func flush(_ session: TLSSession, deadline: Deadline) async throws(StreamError) {
+        while try !flushAvailable(session) {
+            try await wait(for: Self.writable, deadline: deadline)
+        }
+    }
+
+    /// Sends what TLS has made and the kernel takes. Returns whether nothing is left.
+    @discardableResult
+    private func flushAvailable(_ session: TLSSession) throws(StreamError) -> Bool {
+        while true {
+            if unsent.isEmpty {
+                let count = unsafe session.takeOutput(into: Self.scratch)
+                if count == 0 { return true }
+                unsent = unsafe Array(Self.scratch[..<count])[...]
+            }
+            let count = try sendAvailable(unsent)
+            if count == 0 { return false }
+            unsent = unsent.dropFirst(count)
+        }
+    }
+
+    private func sendAvailable(_ bytes: ArraySlice<UInt8>) throws(StreamError) -> Int {
+        if isClosed { throw .closed }
+        do throws(Errno) {
+            return try systemCall {
+                unsafe bytes.withUnsafeBytes {
+                    unsafe send(raw, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL))
+                }
+            }
+        } catch {
+            guard error.code == EAGAIN else { throw .closed }
+            registration.waiter.clear(UInt32(CNET_WRITABLE))
+            return 0
+        }
+    }
+
+    // MARK: Closing
+
+    /// Tells the peer that nothing more will come, and goes on reading.
+    public func shutdownWriting() {
+        if !isClosed { _ = shutdown(raw, CInt(SHUT_WR)) }
+    }
+
+    /// Ends the connection; a TLS peer is told so if the kernel takes the message at once.
+    public func close() {
+        guard descriptor != nil else { return }
+        if let tls, !reachedEnd {
+            tls.shutdown()
+            _ = try? flushAvailable(tls)
+        }
+        whenIdle = nil
+        registration.waiter.signal(UInt32(CNET_HANG_UP))  // Whoever waits finds the stream closed.
+        EventLoop.shared.unregister(registration)
+        descriptor = nil
+    }
+
+    /// Ends the connection with a reset: what the peer has not read is lost.
+    public func reset() {
+        guard descriptor != nil else { return }
+        Socket.resetOnClose(raw)
+        reachedEnd = true  // No farewell.
+        close()
+    }
+
+    private func wait(for events: UInt32, deadline: Deadline) async throws(StreamError) {
+        if isClosed { throw .closed }
+        guard await registration.waiter.wait(for: events, until: deadline) else { throw .timedOut }
+        if isClosed { throw .closed }
+    }
+}

@@ -1,0 +1,149 @@
+/// The connections to one origin: who uses which, who waits, when one may be opened. It does no IO.
+///
+/// Idle connections are used newest first, so that those which are not needed grow old and are closed. What
+/// is counted against the ceiling is a place: a connection, or an attempt at one.
+struct ConnectionPoolStateMachine {
+    typealias ConnectionID = Int
+    typealias RequestID = Int
+
+    enum LeaseAction: Equatable {
+        /// Send the request on this idle connection.
+        case use(ConnectionID)
+        /// Open a connection for it, then say `opened` or `failedToOpen`.
+        case open
+        /// Close this idle connection, then open one for the request.
+        case replace(ConnectionID)
+        /// Wait for `ReleaseAction.handOver` or `.openFor`.
+        case wait
+        /// Too many wait already.
+        case refuse
+    }
+
+    enum ReleaseAction: Equatable {
+        case keep
+        case close
+        /// Another request gets the connection.
+        case handOver(RequestID)
+        /// Close it, and tell this request to open one of its own in its place.
+        case closeAndOpenFor(RequestID)
+    }
+
+    private struct Idle {
+        let id: ConnectionID
+        let expiresNanoseconds: UInt64
+    }
+
+    let connectionsMax: Int
+    let waitingMax: Int
+    let idleNanoseconds: UInt64
+    private(set) var leased = 0
+    private(set) var opening = 0
+    private var idle: [Idle] = []
+    private var waiting: [RequestID] = []
+
+    init(connectionsMax: Int, waitingMax: Int, idleNanoseconds: UInt64) {
+        precondition(connectionsMax > 0, "a pool without places")
+        self.connectionsMax = connectionsMax
+        self.waitingMax = waitingMax
+        self.idleNanoseconds = idleNanoseconds
+    }
+
+    /// How many places are taken.
+    var count: Int { leased + opening + idle.count }
+    var idleCount: Int { idle.count }
+    var waitingCount: Int { waiting.count }
+    /// When the oldest idle connection has idled long enough; nil when none is idle.
+    var nextExpiryNanoseconds: UInt64? { idle.first?.expiresNanoseconds }
+
+    /// A request wants a connection. `isFresh`: a new one, since a kept one has just failed it.
+    mutating func lease(_ request: RequestID, isFresh: Bool = false, nowNanoseconds: UInt64) -> LeaseAction {
+        if !isFresh, let last = idle.last, last.expiresNanoseconds > nowNanoseconds {
+            idle.removeLast()
+            leased += 1
+            return .use(last.id)
+        }
+        if count < connectionsMax {
+            opening += 1
+            return .open
+        }
+        if !idle.isEmpty {
+            let oldest = idle.removeFirst()
+            opening += 1
+            return .replace(oldest.id)
+        }
+        if waiting.count >= waitingMax { return .refuse }
+        waiting.append(request)
+        return .wait
+    }
+
+    /// Somebody wants a connection to be ready. Returns whether one is to be opened.
+    mutating func prepare(nowNanoseconds: UInt64) -> Bool {
+        if opening > 0 || count >= connectionsMax { return false }
+        if let last = idle.last, last.expiresNanoseconds > nowNanoseconds { return false }
+        opening += 1
+        return true
+    }
+
+    /// The connection that was to be opened stands, and its request uses it.
+    mutating func opened() {
+        precondition(opening > 0, "a connection was opened that nobody asked for")
+        opening -= 1
+        leased += 1
+    }
+
+    /// It does not stand. Returns a waiting request that may open one now.
+    mutating func failedToOpen() -> RequestID? {
+        precondition(opening > 0, "a connection failed that nobody asked for")
+        opening -= 1
+        return nextToOpen()
+    }
+
+    /// A request is done with its connection.
+    mutating func release(_ id: ConnectionID, isReusable: Bool, nowNanoseconds: UInt64) -> ReleaseAction {
+        precondition(leased > 0, "a connection is released that was not leased")
+        if isReusable, !waiting.isEmpty {
+            return .handOver(waiting.removeFirst())
+        }
+        leased -= 1
+        if isReusable {
+            idle.append(Idle(id: id, expiresNanoseconds: nowNanoseconds &+ idleNanoseconds))
+            return .keep
+        }
+        if let next = nextToOpen() { return .closeAndOpenFor(next) }
+        return .close
+    }
+
+    /// A waiting request gave up. Returns false when it was served in the meantime and must release.
+    mutating func cancel(_ request: RequestID) -> Bool {
+        guard let index = waiting.firstIndex(of: request) else { return false }
+        waiting.remove(at: index)
+        return true
+    }
+
+    /// The peer closed an idle connection, or it broke the silence. Returns whether it was idle here.
+    mutating func closedWhileIdle(_ id: ConnectionID) -> Bool {
+        guard let index = idle.firstIndex(where: { $0.id == id }) else { return false }
+        idle.remove(at: index)
+        return true
+    }
+
+    /// The idle connections whose time is over; they are no longer in the pool.
+    mutating func expire(nowNanoseconds: UInt64) -> [ConnectionID] {
+        let count = idle.firstIndex { $0.expiresNanoseconds > nowNanoseconds } ?? idle.count
+        let expired = idle.prefix(count).map(\.id)
+        idle.removeFirst(count)
+        return expired
+    }
+
+    /// Every idle connection, which the pool forgets.
+    mutating func takeIdle() -> [ConnectionID] {
+        defer { idle.removeAll() }
+        return idle.map(\.id)
+    }
+
+    private mutating func nextToOpen() -> RequestID? {
+        if waiting.isEmpty || count >= connectionsMax { return nil }
+        opening += 1
+        return waiting.removeFirst()
+    }
+}

@@ -1,0 +1,251 @@
+import CNet
+import Glibc
+import Synchronization
+
+/// The isolation domain of everything that waits: whoever is isolated to it runs on the event loop's thread.
+@globalActor
+public final actor EventLoopActor {
+    /// The one instance.
+    public static let shared = EventLoopActor()
+
+    /// The event loop.
+    public nonisolated var unownedExecutor: UnownedSerialExecutor {
+        unsafe EventLoop.shared.asUnownedSerialExecutor()
+    }
+}
+
+/// Waits for sockets, timers and signals, and runs every Swift task of the program, on one thread.
+///
+/// It is both a serial and a task executor: a serial executor alone would leave the resumption of
+/// continuations to Swift's global pool and its threads. Its state is touched by the thread that calls
+/// `run()` only, all but the inbox, which is locked; that is what makes the unchecked conformance true.
+@safe
+public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable {
+    /// The program's loop.
+    public static let shared = EventLoop()
+
+    /// What "now" is.
+    public enum Clock: Sendable {
+        /// The kernel's monotonic clock.
+        case monotonic
+        /// A clock that stands still while tasks run and jumps to the next deadline when all of them wait:
+        /// for simulations, which then take no time and replay exactly. No descriptor may be waited for.
+        case virtual
+    }
+
+    private let epoll: FileDescriptor
+    private let wakeUp: FileDescriptor
+    private let events: UnsafeMutableBufferPointer<cnet_event>
+    private let inbox = Mutex<[UnownedJob]>([])
+
+    private var ready: [UnownedJob] = []
+    private var running: [UnownedJob] = []
+    private var registrations = Registrations()
+    var timers = TimerQueue()
+    private var clock = Clock.monotonic
+    var isVirtual: Bool { clock == .virtual }
+    private var stopped = false
+    private var owner: pthread_t?
+
+    /// Nanoseconds of the clock, read once for each turn of the loop.
+    public private(set) var nowNanoseconds: UInt64 = 0
+
+    private init() {
+        let descriptor = cnet_epoll_create()
+        precondition(descriptor >= 0, "the kernel gives no epoll instance")
+        epoll = FileDescriptor(owning: descriptor)
+        let event = cnet_eventfd_create()
+        precondition(event >= 0, "the kernel gives no eventfd")
+        wakeUp = FileDescriptor(owning: event)
+        unsafe events = .allocate(capacity: Limits.eventsPerTurnMax)
+        let added = cnet_epoll_add(epoll.raw, wakeUp.raw, Registrations.wakeUp)
+        precondition(added == 0, "the loop cannot watch its own eventfd")
+        readClock()
+    }
+
+    // MARK: Running tasks
+
+    /// Takes a job: at once from the loop's own thread, through the locked inbox from any other.
+    public func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        if isOwnThread {
+            ready.append(job)
+            return
+        }
+        inbox.withLock { $0.append(job) }
+        cnet_eventfd_signal(wakeUp.raw)
+    }
+
+    /// Starts a task on the loop that no other task waits for.
+    ///
+    /// Everything that runs on the loop begins here: a bare `Task {}` would begin on Swift's global pool.
+    public func start(_ body: @escaping @Sendable @EventLoopActor () async -> Void) {
+        Task(executorPreference: self) { await body() }
+    }
+
+    /// Runs until `stop()`; the calling thread is the loop's from now on.
+    public func run(clock: Clock = .monotonic) {
+        owner = pthread_self()
+        stopped = false
+        self.clock = clock
+        if clock == .virtual { nowNanoseconds = 1_000_000_000 }
+        let serial = unsafe asUnownedSerialExecutor()
+        let task = unsafe asUnownedTaskExecutor()
+        while !stopped {
+            takeInbox()
+            while !ready.isEmpty, !stopped {
+                swap(&ready, &running)
+                for job in running {
+                    unsafe job.runSynchronously(isolatedTo: serial, taskExecutor: task)
+                }
+                running.removeAll(keepingCapacity: true)
+            }
+            if stopped { break }
+            switch clock {
+            case .monotonic: waitForEvents()
+            case .virtual: jumpToNextDeadline()
+            }
+            timers.expire(nowNanoseconds: nowNanoseconds)
+        }
+    }
+
+    /// Makes `run()` return after the current job.
+    public func stop() {
+        stopped = true
+    }
+
+    private var isOwnThread: Bool {
+        guard let owner else { return false }
+        return pthread_equal(owner, pthread_self()) != 0
+    }
+
+    private func takeInbox() {
+        inbox.withLock { jobs in
+            if jobs.isEmpty { return }
+            ready.append(contentsOf: jobs)
+            jobs.removeAll(keepingCapacity: true)
+        }
+    }
+
+    // MARK: Time
+
+    /// Waits until `deadline`.
+    @EventLoopActor
+    public func sleep(until deadline: Deadline) async {
+        let waiter = Waiter()
+        _ = await waiter.wait(for: 1, until: deadline)
+        timers.remove(waiter)
+    }
+
+    private func readClock() {
+        var time = timespec()
+        _ = unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+        nowNanoseconds = UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
+    }
+
+    private func jumpToNextDeadline() {
+        takeInbox()
+        if !ready.isEmpty { return }
+        guard let next = timers.nextNanoseconds else {
+            preconditionFailure("every task of the simulation waits and no deadline would wake one")
+        }
+        nowNanoseconds = max(nowNanoseconds, next)
+    }
+
+    // MARK: Descriptors
+
+    /// Watches `descriptor` for its whole life, edge-triggered; the waiter is what tasks wait at.
+    func register(_ descriptor: borrowing FileDescriptor, pending: UInt32) throws(Errno) -> Registration {
+        let waiter = Waiter(pending: pending)
+        let registration = registrations.add(waiter)
+        let raw = descriptor.raw
+        do throws(Errno) {
+            _ = try systemCall { cnet_epoll_add(epoll.raw, raw, registration.data) }
+        } catch {
+            registrations.remove(registration)
+            throw error
+        }
+        return registration
+    }
+
+    /// Forgets a registration. Its descriptor is closed by its owner right after.
+    func unregister(_ registration: Registration) {
+        timers.remove(registration.waiter)
+        registrations.remove(registration)
+    }
+
+    private func waitForEvents() {
+        var timeoutMilliseconds: CInt = -1
+        if let next = timers.nextNanoseconds {
+            // Rounded up: a loop that wakes too early would spin until the deadline.
+            let remaining = next > nowNanoseconds ? next - nowNanoseconds : 0
+            timeoutMilliseconds = CInt(min((remaining + 999_999) / 1_000_000, 3_600_000))
+        }
+        guard let first = unsafe events.baseAddress else {
+            preconditionFailure("the loop has no room for events")
+        }
+        let count = unsafe cnet_epoll_wait(epoll.raw, first, CInt(events.count), timeoutMilliseconds)
+        readClock()
+        if count < 0 {
+            precondition(errno == EINTR, "epoll_wait was called wrongly")
+            return
+        }
+        for index in 0..<Int(count) {
+            let event = unsafe events[index]
+            if event.data == Registrations.wakeUp {
+                cnet_eventfd_drain(wakeUp.raw)
+            } else {
+                registrations.waiter(for: event.data)?.signal(event.events)
+            }
+        }
+    }
+}
+
+/// What epoll hands back with an event: an index and a generation, never a pointer.
+///
+/// A descriptor closed earlier in the same batch of events leaves a generation that no longer matches.
+struct Registration {
+    let data: UInt64
+    let waiter: Waiter
+}
+
+/// The waiters of all registered descriptors, by index and generation.
+private struct Registrations {
+    /// The data of the loop's own eventfd, which no registration can have.
+    static let wakeUp = UInt64.max
+
+    private struct Slot {
+        var generation: UInt32 = 0
+        var waiter: Waiter?
+    }
+
+    private var slots: [Slot] = []
+    private var free: [UInt32] = []
+
+    mutating func add(_ waiter: Waiter) -> Registration {
+        let index: UInt32
+        if let reused = free.popLast() {
+            index = reused
+        } else {
+            index = UInt32(slots.count)
+            slots.append(Slot())
+        }
+        slots[Int(index)].waiter = waiter
+        return Registration(data: UInt64(slots[Int(index)].generation) << 32 | UInt64(index), waiter: waiter)
+    }
+
+    mutating func remove(_ registration: Registration) {
+        let index = UInt32(truncatingIfNeeded: registration.data)
+        precondition(slots[Int(index)].waiter === registration.waiter, "a registration is removed twice")
+        slots[Int(index)].waiter = nil
+        slots[Int(index)].generation = (slots[Int(index)].generation &+ 1) & 0x7fff_ffff
+        free.append(index)
+    }
+
+    func waiter(for data: UInt64) -> Waiter? {
+        let index = Int(UInt32(truncatingIfNeeded: data))
+        let generation = UInt32(truncatingIfNeeded: data >> 32)
+        guard index < slots.count, slots[index].generation == generation else { return nil }
+        return slots[index].waiter
+    }
+}

@@ -1,0 +1,367 @@
+/// Sends requests over kept connections: one pool for each origin, TLS where the origin asks for it.
+///
+/// It repeats nothing but a request that failed on a kept connection before any byte of an answer: that
+/// connection was most likely closed by the peer while it idled. It follows no redirect.
+@EventLoopActor
+public final class HTTPClient: HTTPExchange {
+    private var pools: [Origin: Pool] = [:]
+    private var contexts: [TrustAnchors: TLSClientContext] = [:]
+    private let resolver = Resolver()
+    private var isSweeping = false
+    /// Connections opened so far, for metrics and tests.
+    public private(set) var connectionsOpened = 0
+    private static let poolsMax = 64
+    private static let contextsMax = 8
+
+    /// A client without connections.
+    public init() {}
+
+    /// Sends `request` to `origin`; see `HTTPExchange`.
+    public func send(
+        _ request: HTTPRequest, to origin: Origin, deadline: Deadline
+    ) async throws(HTTPClientError) -> HTTPResponse {
+        let pool = pool(for: origin)
+        let connection = try await lease(from: pool, isFresh: false, deadline: deadline)
+        do throws(ExchangeFailure) {
+            return try await exchange(request, on: connection, of: pool, deadline: deadline)
+        } catch {
+            guard connection.isReused, error.isBeforeAnswer, error.reason == .connectionLost else {
+                throw error.reason
+            }
+        }
+        let fresh = try await lease(from: pool, isFresh: true, deadline: deadline)
+        do throws(ExchangeFailure) {
+            return try await exchange(request, on: fresh, of: pool, deadline: deadline)
+        } catch {
+            throw error.reason
+        }
+    }
+
+    /// Opens a connection to `origin` if none is idle; see `HTTPExchange`.
+    public func prepareConnection(to origin: Origin, deadline: Deadline) async {
+        let pool = pool(for: origin)
+        guard pool.machine.prepare(nowNanoseconds: EventLoop.shared.nowNanoseconds) else { return }
+        do throws(HTTPClientError) {
+            let connection = try await open(to: origin, pool: pool, deadline: deadline)
+            connection.isReused = true
+            release(connection, to: pool, isReusable: true)
+        } catch {
+            // The request that follows meets the same failure and reports it.
+        }
+    }
+
+    /// Closes every idle connection, and forgets TLS sessions: a cluster has moved, or its authority changed.
+    public func forget(_ origin: Origin) {
+        guard let pool = pools.removeValue(forKey: origin) else { return }
+        for id in pool.machine.takeIdle() { pool.take(id)?.stream.close() }
+        if case .certificateAuthority = origin.trust { contexts.removeValue(forKey: origin.trust) }
+    }
+
+    // MARK: One exchange
+
+    private struct ExchangeFailure: Error {
+        let reason: HTTPClientError
+        /// No byte of an answer had come.
+        let isBeforeAnswer: Bool
+    }
+
+    private func exchange(
+        _ request: HTTPRequest, on connection: Connection, of pool: Pool, deadline: Deadline
+    ) async throws(ExchangeFailure) -> HTTPResponse {
+        var machine = HTTPClientStateMachine(method: request.method)
+        var failure = HTTPClientError.connectionLost
+        do throws(StreamError) {
+            let isSent = try await write(request, on: connection, pool, &machine, deadline)
+            while machine.isReceiving {
+                try await connection.stream.read(into: &machine, deadline: deadline)
+            }
+            if case .done(let response, let isReusable) = machine.state {
+                connection.isReused = true
+                release(connection, to: pool, isReusable: isReusable && isSent)
+                return response
+            }
+        } catch {
+            failure = Self.clientError(error)
+        }
+        release(connection, to: pool, isReusable: false)
+        if case .failed(let reason) = machine.state { failure = reason }
+        throw ExchangeFailure(reason: failure, isBeforeAnswer: !machine.hasReceived)
+    }
+
+    /// Sends the request, and reads what comes meanwhile: a server may answer before it has read a large body
+    /// (RFC 9112 section 9.5). Returns whether all of it was sent.
+    private func write(
+        _ request: HTTPRequest, on connection: Connection, _ pool: Pool,
+        _ machine: inout HTTPClientStateMachine, _ deadline: Deadline
+    ) async throws(StreamError) -> Bool {
+        var head = HTTPSerializer.requestHead(request, hostField: pool.hostField)
+        var body = request.body
+        if body.count <= 32_768 {
+            head.append(contentsOf: body)
+            body = []
+        }
+        for part in [head, body] where !part.isEmpty {
+            guard try await write(part[...], on: connection.stream, &machine, deadline) else { return false }
+        }
+        return true
+    }
+
+    private func write(
+        _ bytes: ArraySlice<UInt8>, on stream: ByteStream, _ machine: inout HTTPClientStateMachine,
+        _ deadline: Deadline
+    ) async throws(StreamError) -> Bool {
+        var rest = bytes
+        while true {
+            do throws(StreamError) {
+                rest = rest.dropFirst(try stream.writeAvailable(rest))
+            } catch {
+                // The peer has closed its side; an answer may stand in our own buffer still.
+                while machine.isReceiving { try await stream.read(into: &machine, deadline: deadline) }
+                return false
+            }
+            if rest.isEmpty, stream.hasFlushed { return true }
+            if try await stream.waitForEither(deadline: deadline),
+                try stream.readAvailable(into: &machine), !machine.isReceiving
+            {
+                return false
+            }
+        }
+    }
+
+    private static func clientError(_ error: StreamError) -> HTTPClientError {
+        switch error {
+        case .timedOut: .timedOut
+        case .closed: .connectionLost
+        case .tls: .connectionLost
+        case .notVerified(let reason): .notVerified(reason)
+        }
+    }
+
+    // MARK: Connections
+
+    /// One kept connection. It is idle, or leased to one request.
+    @EventLoopActor
+    fileprivate final class Connection {
+        let id: Int
+        let stream: ByteStream
+        var isReused = false
+
+        init(id: Int, stream: ByteStream) {
+            self.id = id
+            self.stream = stream
+        }
+    }
+
+    /// The connections to one origin.
+    @EventLoopActor
+    fileprivate final class Pool {
+        let origin: Origin
+        let hostField: String
+        var machine: ConnectionPoolStateMachine
+        var idle: [Connection] = []
+        /// Requests that wait: what they wait at, and what they are given.
+        var waiters: [Int: Turn] = [:]
+
+        init(_ origin: Origin) {
+            self.origin = origin
+            hostField = origin.hostField
+            machine = ConnectionPoolStateMachine(
+                connectionsMax: Limits.connectionsPerOriginMax, waitingMax: Limits.waitingPerOriginMax,
+                idleNanoseconds: origin.idleMilliseconds * 1_000_000)
+        }
+
+        /// Takes the idle connection `id` out.
+        func take(_ id: Int) -> Connection? {
+            guard let index = idle.lastIndex(where: { $0.id == id }) else { return nil }
+            return idle.remove(at: index)
+        }
+    }
+
+    /// A waiting request's turn: a connection, or the right to open one.
+    @EventLoopActor
+    fileprivate final class Turn {
+        let gate = Gate()
+        var connection: Connection?
+    }
+
+    private func pool(for origin: Origin) -> Pool {
+        if let pool = pools[origin] { return pool }
+        if pools.count >= Self.poolsMax {
+            // Origins come from configuration and the cluster's endpoint; only many moves could lead here.
+            for (key, pool) in pools where pool.machine.count == 0 { pools.removeValue(forKey: key) }
+        }
+        let pool = Pool(origin)
+        pools[origin] = pool
+        return pool
+    }
+
+    private func lease(
+        from pool: Pool, isFresh: Bool, deadline: Deadline
+    ) async throws(HTTPClientError) -> Connection {
+        nextID &+= 1
+        let request = nextID
+        switch pool.machine.lease(request, isFresh: isFresh, nowNanoseconds: EventLoop.shared.nowNanoseconds)
+        {
+        case .use(let id):
+            guard let connection = pool.take(id) else { preconditionFailure("an idle connection is missing") }
+            connection.stream.whenIdle = nil
+            return connection
+        case .open:
+            return try await open(to: pool.origin, pool: pool, deadline: deadline)
+        case .replace(let id):
+            pool.take(id)?.stream.close()
+            return try await open(to: pool.origin, pool: pool, deadline: deadline)
+        case .refuse:
+            throw .overloaded
+        case .wait:
+            return try await wait(request, in: pool, deadline: deadline)
+        }
+    }
+
+    private var nextID = 0
+
+    private func wait(_ request: Int, in pool: Pool, deadline: Deadline) async throws(HTTPClientError)
+        -> Connection
+    {
+        let turn = Turn()
+        pool.waiters[request] = turn
+        let isServed = await turn.gate.wait(until: deadline)
+        pool.waiters.removeValue(forKey: request)
+        if !isServed, pool.machine.cancel(request) { throw .timedOut }
+        if let connection = turn.connection { return connection }
+        return try await open(to: pool.origin, pool: pool, deadline: deadline)
+    }
+
+    private func open(
+        to origin: Origin, pool: Pool, deadline: Deadline
+    ) async throws(HTTPClientError) -> Connection {
+        do throws(HTTPClientError) {
+            let stream = try await connect(to: origin, deadline: deadline)
+            pool.machine.opened()
+            connectionsOpened += 1
+            nextID &+= 1
+            return Connection(id: nextID, stream: stream)
+        } catch {
+            if let next = pool.machine.failedToOpen() { pool.waiters[next]?.gate.open() }
+            throw error
+        }
+    }
+
+    /// Tries every address in turn, each with its share of the time.
+    private func connect(to origin: Origin, deadline: Deadline) async throws(HTTPClientError) -> ByteStream {
+        let limit = min(deadline, .after(milliseconds: Limits.connectTimeoutMilliseconds))
+        let addresses = await resolver.addresses(of: origin.host, port: origin.port, deadline: limit)
+        if addresses.isEmpty { throw limit.hasPassed ? .connectTimedOut : .notResolved }
+        var failure = HTTPClientError.notConnected
+        for (index, address) in addresses.enumerated() {
+            let share = limit.remainingNanoseconds / UInt64(addresses.count - index)
+            let turn = Deadline(nanoseconds: EventLoop.shared.nowNanoseconds + share)
+            do throws(HTTPClientError) {
+                let stream = try await ByteStream.connect(to: address, deadline: turn)
+                if origin.scheme == .https { try await startTLS(on: stream, to: origin, deadline: limit) }
+                return stream
+            } catch {
+                // Another address may be another machine; a certificate that is not trusted is final.
+                if case .notVerified = error { throw error }
+                failure = error
+            }
+        }
+        throw failure
+    }
+
+    private func startTLS(
+        on stream: ByteStream, to origin: Origin, deadline: Deadline
+    ) async throws(HTTPClientError) {
+        let session: TLSSession
+        do throws(TLSConfigurationError) {
+            session = try context(for: origin.trust).session(host: origin.host, port: origin.port)
+        } catch {
+            stream.close()
+            throw .notVerified(error.reason)
+        }
+        do throws(StreamError) {
+            try await stream.startTLS(session, deadline: deadline)
+        } catch {
+            stream.close()
+            switch error {
+            case .timedOut: throw .connectTimedOut
+            case .closed: throw .handshakeFailed("the peer closed the connection")
+            case .tls(let reason): throw .handshakeFailed(reason)
+            case .notVerified(let reason): throw .notVerified(reason)
+            }
+        }
+    }
+
+    private func context(for trust: TrustAnchors) throws(TLSConfigurationError) -> TLSClientContext {
+        if let context = contexts[trust] { return context }
+        if contexts.count >= Self.contextsMax { contexts.removeAll() }  // Open connections keep their own.
+        let context = try TLSClientContext(trust: trust)
+        contexts[trust] = context
+        return context
+    }
+
+    // MARK: Giving back
+
+    private func release(_ connection: Connection, to pool: Pool, isReusable: Bool) {
+        let isKept = isReusable && pools[pool.origin] === pool
+        let action = pool.machine.release(
+            connection.id, isReusable: isKept, nowNanoseconds: EventLoop.shared.nowNanoseconds)
+        switch action {
+        case .keep:
+            pool.idle.append(connection)
+            connection.stream.whenIdle = { [weak self, weak pool, weak connection] in
+                guard let self, let pool, let connection else { return }
+                EventLoop.shared.start { self.signalled(connection, in: pool) }
+            }
+            sweepLater()
+        case .close:
+            connection.stream.close()
+        case .handOver(let request):
+            guard let turn = pool.waiters[request] else {
+                preconditionFailure("a waiting request is missing")
+            }
+            turn.connection = connection
+            turn.gate.open()
+        case .closeAndOpenFor(let request):
+            connection.stream.close()
+            pool.waiters[request]?.gate.open()
+        }
+    }
+
+    /// Something came on an idle connection: its end, a TLS session ticket, or bytes that nobody asked for.
+    private func signalled(_ connection: Connection, in pool: Pool) {
+        guard pool.idle.contains(where: { $0 === connection }) else { return }
+        var silence = Silence()
+        do throws(StreamError) {
+            _ = try connection.stream.readAvailable(into: &silence)
+        } catch {
+            silence.isBroken = true
+        }
+        guard silence.isBroken, pool.machine.closedWhileIdle(connection.id) else { return }
+        pool.take(connection.id)?.stream.close()
+    }
+
+    /// What an idle connection may receive: nothing.
+    private struct Silence: ByteReceiver {
+        var isBroken = false
+        mutating func receive(_ bytes: Span<UInt8>) { isBroken = true }
+        mutating func receiveEnd() { isBroken = true }
+    }
+
+    /// Closes idle connections when their time is over, for as long as there are any.
+    private func sweepLater() {
+        if isSweeping { return }
+        isSweeping = true
+        EventLoop.shared.start { [self] in
+            while let next = pools.values.compactMap(\.machine.nextExpiryNanoseconds).min() {
+                await EventLoop.shared.sleep(until: Deadline(nanoseconds: next))
+                for pool in pools.values {
+                    for id in pool.machine.expire(nowNanoseconds: EventLoop.shared.nowNanoseconds) {
+                        pool.take(id)?.stream.close()
+                    }
+                }
+            }
+            isSweeping = false
+        }
+    }
+}

@@ -1,0 +1,340 @@
+import Glibc
+
+/// Why a server cannot listen.
+public struct ListenError: Error, CustomStringConvertible {
+    /// One line: what was tried and what the system said.
+    public let description: String
+}
+
+/// An HTTP/1.1 server: accepts, reads requests, has them handled, writes the answers (RFC 9112).
+///
+/// Each connection is served by one task of `run()`'s group, so none outlives the server. What a connection
+/// may do is decided by `HTTPServerStateMachine`; this class makes the system calls and keeps the ceilings.
+@EventLoopActor
+public final class HTTPServer {
+    /// Where and how a server listens.
+    public struct Configuration: Sendable {
+        /// An address, or a name that has one.
+        public var host: String
+        /// The port; 0 takes any that is free.
+        public var port: UInt16
+        /// Speaks TLS when it is given.
+        public var tls: TLSServerContext?
+        /// A handler's deadline, counted from the complete head.
+        public var requestTimeoutMilliseconds: UInt64
+
+        /// A configuration.
+        public init(
+            host: String = "0.0.0.0", port: UInt16 = 8080, tls: TLSServerContext? = nil,
+            requestTimeoutMilliseconds: UInt64 = 55_000
+        ) {
+            self.host = host
+            self.port = port
+            self.tls = tls
+            self.requestTimeoutMilliseconds = requestTimeoutMilliseconds
+        }
+    }
+
+    private let handler: any Handler
+    private let configuration: Configuration
+    private let budget = BodyBudget(bytesMax: Limits.bufferedBodyBytesMax)
+    private var listener: Listener?
+    private var connections: [ObjectIdentifier: Connection] = [:]
+    private var refusals = 0
+    private var requestsInFlight = 0
+    private let connectionsMax: Int
+    private var dateSecond: Int64 = -1
+    private var dateBytes: [UInt8] = []
+    private var isDraining = false
+    private let drained = Gate()
+    /// Connections accepted so far.
+    public private(set) var connectionsAccepted = 0
+
+    /// A server that does not listen yet.
+    public init(handler: any Handler, configuration: Configuration) {
+        self.handler = handler
+        self.configuration = configuration
+        connectionsMax = max(8, min(Limits.connectionsMax, Self.descriptorsMax - Limits.descriptorsReserved))
+    }
+
+    /// The port it listens on.
+    public var port: UInt16 { listener?.port ?? 0 }
+
+    /// How many connections from clients are open.
+    public var connectionCount: Int { connections.count }
+
+    /// Binds and listens: from here on the kernel accepts connections.
+    public func listen() throws(ListenError) {
+        let addresses = Resolver.lookUp(configuration.host, port: configuration.port, passive: true)
+        guard let address = addresses.first else {
+            throw ListenError(description: "cannot listen on \(configuration.host): it has no address")
+        }
+        do throws(Errno) {
+            listener = try Listener(on: address)
+        } catch {
+            throw ListenError(
+                description: "cannot listen on \(configuration.host) port \(configuration.port): \(error)")
+        }
+    }
+
+    /// Accepts and serves until `stop()`; returns when every connection has ended, or the time to drain is
+    /// over.
+    public func run() async {
+        await withDiscardingTaskGroup { group in
+            await acceptAll(into: &group)
+            await drain()
+        }
+    }
+
+    /// Stops accepting, and makes `run()` return once what is in flight is answered. A second call does
+    /// nothing.
+    public func stop() {
+        if isDraining { return }
+        isDraining = true
+        listener?.wake()
+    }
+
+    // MARK: Accepting
+
+    private func acceptAll(into group: inout DiscardingTaskGroup) async {
+        guard let listener else { preconditionFailure("run() before listen()") }
+        while !isDraining {
+            await listener.waitForConnection()
+            await acceptWaiting(from: listener, into: &group)
+        }
+        // Those that the kernel has taken for us are ours to answer.
+        await acceptWaiting(from: listener, into: &group)
+        self.listener = nil
+    }
+
+    private func acceptWaiting(from listener: Listener, into group: inout DiscardingTaskGroup) async {
+        while true {
+            let stream: ByteStream
+            do throws(Errno) {
+                guard let raw = try listener.accept() else { return }
+                stream = try ByteStream(owning: FileDescriptor(owning: raw))
+            } catch {
+                // No descriptor or memory is left (EMFILE, ENFILE, ENOMEM): what is open goes on, and an
+                // edge-triggered listener does not wake again by itself.
+                if isDraining { return }
+                await EventLoop.shared.sleep(until: .after(milliseconds: 20))
+                continue
+            }
+            connectionsAccepted += 1
+            if connections.count >= connectionsMax {
+                if refusals < Limits.refusalsAtOnceMax { group.addTask { await self.refuse(stream) } }
+                continue
+            }
+            let connection = Connection(stream: stream)
+            connections[ObjectIdentifier(connection)] = connection
+            group.addTask { await self.serve(connection) }
+        }
+    }
+
+    /// Says that there are too many connections, and closes.
+    private func refuse(_ stream: ByteStream) async {
+        refusals += 1
+        let bytes = HTTPServerStateMachine.refusal(status: 503, text: "too many connections; try again later")
+        if configuration.tls == nil, (try? stream.writeAvailable(bytes[...])) != nil {
+            await linger(stream, .after(milliseconds: 1_000))
+        }
+        stream.close()
+        refusals -= 1
+    }
+
+    // MARK: Serving
+
+    /// One client's connection, as the rest of the server sees it.
+    @EventLoopActor
+    private final class Connection {
+        enum Phase {
+            case idle
+            case reading
+            case handling
+            case closing
+        }
+
+        let stream: ByteStream
+        var phase = Phase.reading
+
+        init(stream: ByteStream) {
+            self.stream = stream
+        }
+    }
+
+    private func serve(_ connection: Connection) async {
+        var machine = HTTPServerStateMachine(budget: budget)
+        do throws(StreamError) {
+            if let tls = configuration.tls {
+                guard let session = tls.session() else { throw .closed }
+                try await connection.stream.startTLS(
+                    session, deadline: .after(milliseconds: Limits.handshakeTimeoutMilliseconds))
+            }
+            try await exchange(on: connection, &machine)
+        } catch {
+            // The client has gone or broke TLS: nobody is left to be told.
+        }
+        machine.releaseBody()
+        connection.stream.close()
+        connections.removeValue(forKey: ObjectIdentifier(connection))
+        if isDraining, connections.isEmpty { drained.open() }
+    }
+
+    private func exchange(
+        on connection: Connection, _ machine: inout HTTPServerStateMachine
+    ) async throws(StreamError) {
+        let stream = connection.stream
+        var clock = RequestClock()
+        while true {
+            switch machine.next() {
+            case .read(let wait):
+                connection.phase = wait == .idle ? .idle : .reading
+                if isDraining, wait == .idle, drainGraceIsOver { return }
+                do throws(StreamError) {
+                    try await stream.read(into: &machine, deadline: clock.deadline(for: wait))
+                } catch {
+                    guard error == .timedOut else { throw error }
+                    machine.timeOut()
+                }
+            case .sendContinue(let bytes):
+                try await stream.write(bytes, deadline: clock.bodyDeadline)
+            case .handle(let request):
+                connection.phase = .handling
+                try await answer(request, on: connection, &machine, clock)
+                clock = RequestClock(isFirst: false)
+            case .refuse(let bytes):
+                connection.phase = .closing
+                try await stream.write(
+                    bytes, deadline: .after(milliseconds: Limits.answerTimeoutMilliseconds))
+                return await linger(stream, .after(milliseconds: Limits.lingerTimeoutMilliseconds))
+            case .close:
+                connection.phase = .closing
+                return await linger(stream, .after(milliseconds: Limits.lingerTimeoutMilliseconds))
+            }
+        }
+    }
+
+    private func answer(
+        _ request: consuming HTTPRequest, on connection: Connection, _ machine: inout HTTPServerStateMachine,
+        _ clock: RequestClock
+    ) async throws(StreamError) {
+        let deadline =
+            clock.headNanoseconds.map {
+                Deadline(nanoseconds: $0 &+ configuration.requestTimeoutMilliseconds &* 1_000_000)
+            } ?? .after(milliseconds: configuration.requestTimeoutMilliseconds)
+        var response: HTTPResponse
+        if isDraining {
+            response = .text(503, "shutting down; try again\n")
+        } else if requestsInFlight >= Limits.requestsInFlightMax {
+            response = .text(503, "too many requests at once; try again later\n")
+            response.fields.append("Retry-After", "1")
+        } else {
+            requestsInFlight += 1
+            response = await handler.handle(request, deadline: deadline)
+            requestsInFlight -= 1
+        }
+        if connection.stream.isClosed { throw .closed }  // The drain has answered in the handler's place.
+        connection.phase = .reading
+        let bytes = machine.answer(response, date: date(), closes: isDraining)
+        try await handler.transmit(
+            bytes, of: response, over: connection.stream,
+            deadline: .after(milliseconds: Limits.answerTimeoutMilliseconds))
+    }
+
+    /// Ends our side and reads on for a while, so that the last answer is not lost to a reset when the client
+    /// is still sending (RFC 9112 section 9.6).
+    private func linger(_ stream: ByteStream, _ deadline: Deadline) async {
+        stream.shutdownWriting()
+        var drain = Drain(bytesLeft: Limits.lingerBytesMax)
+        do throws(StreamError) {
+            while !drain.isOver { try await stream.read(into: &drain, deadline: deadline) }
+        } catch {
+            // It has gone, or has had its time.
+        }
+    }
+
+    private struct Drain: ByteReceiver {
+        var bytesLeft: Int
+        var isOver = false
+
+        mutating func receive(_ bytes: Span<UInt8>) {
+            bytesLeft -= bytes.count
+            if bytesLeft <= 0 { isOver = true }
+        }
+
+        mutating func receiveEnd() { isOver = true }
+    }
+
+    private func date() -> [UInt8] {
+        let now = WallClock.now
+        if now.seconds != dateSecond {
+            dateSecond = now.seconds
+            dateBytes = Array(now.httpDate.utf8)
+        }
+        return dateBytes
+    }
+
+    // MARK: Draining
+
+    private var drainGraceIsOver = false
+
+    /// Waits for what is in flight, then ends what is left.
+    private func drain() async {
+        let deadline = Deadline.after(milliseconds: Limits.drainTimeoutMilliseconds)
+        await EventLoop.shared.sleep(until: .after(milliseconds: Limits.drainGraceMilliseconds))
+        drainGraceIsOver = true
+        for connection in connections.values where connection.phase == .idle { connection.stream.close() }
+        if !connections.isEmpty { _ = await drained.wait(until: deadline) }
+        for connection in connections.values {
+            if connection.phase == .handling || connection.phase == .reading {
+                let bytes = HTTPServerStateMachine.refusal(status: 503, text: "shutting down; try again")
+                _ = try? connection.stream.writeAvailable(bytes[...])
+            }
+            connection.stream.close()
+        }
+        // Handlers that still run are abandoned with the program.
+    }
+
+    private static var descriptorsMax: Int {
+        var limit = rlimit()
+        guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 1_024 }
+        return Int(min(limit.rlim_cur, 1_000_000))
+    }
+}
+
+/// When the parts of one request came, and so until when the rest may take.
+private struct RequestClock {
+    private let startNanoseconds = EventLoop.shared.nowNanoseconds
+    private let isFirst: Bool
+    private var headStartNanoseconds: UInt64?
+    private(set) var headNanoseconds: UInt64?
+
+    init(isFirst: Bool = true) {
+        self.isFirst = isFirst
+    }
+
+    mutating func deadline(for wait: HTTPServerStateMachine.Wait) -> Deadline {
+        let now = EventLoop.shared.nowNanoseconds
+        switch wait {
+        case .idle:
+            let milliseconds = isFirst ? Limits.headTimeoutMilliseconds : Limits.idleTimeoutMilliseconds
+            return Deadline(nanoseconds: startNanoseconds + milliseconds * 1_000_000)
+        case .head:
+            let start = headStartNanoseconds ?? (isFirst ? startNanoseconds : now)
+            headStartNanoseconds = start
+            return Deadline(nanoseconds: start + Limits.headTimeoutMilliseconds * 1_000_000)
+        case .body(let bytesReceived):
+            let start = headNanoseconds ?? now
+            headNanoseconds = start
+            let paid = UInt64(bytesReceived) * 1_000 / Limits.bodyBytesPerSecondMin
+            let milliseconds = min(Limits.bodyTimeoutMilliseconds, Limits.bodyGraceMilliseconds + paid)
+            return Deadline(nanoseconds: start + milliseconds * 1_000_000)
+        }
+    }
+
+    var bodyDeadline: Deadline {
+        Deadline(
+            nanoseconds: (headNanoseconds ?? EventLoop.shared.nowNanoseconds)
+                + Limits.bodyTimeoutMilliseconds * 1_000_000)
+    }
+}

@@ -1,0 +1,309 @@
+internal import CHTTP
+
+/// How many bytes of bodies all connections hold together, and how many they may.
+final class BodyBudget {
+    let bytesMax: Int
+    private(set) var bytesUsed = 0
+
+    init(bytesMax: Int) {
+        self.bytesMax = bytesMax
+    }
+
+    /// Takes `count` bytes of the budget; false when they are not left.
+    func take(_ count: Int) -> Bool {
+        guard bytesUsed + count <= bytesMax else { return false }
+        bytesUsed += count
+        return true
+    }
+
+    /// Gives `count` bytes back.
+    func giveBack(_ count: Int) {
+        precondition(count <= bytesUsed, "more body bytes are given back than were taken")
+        bytesUsed -= count
+    }
+}
+
+/// One connection of a server: bytes and time-outs in, actions out (RFC 9112). It does no IO.
+///
+///     idle ──byte──▶ head ──complete──▶ body ──complete──▶ handling ──answer──▶ idle
+///       │              │                  │                                  └─▶ closing
+///       └──end, time───┴───bad, end, time─┴─▶ closing ──▶ (the driver closes)
+///
+/// Pipelined requests wait in `unread` and are looked at only after the one before has been answered, so
+/// answers keep the order of their requests, and a bad request's refusal comes after the good ones' answers.
+struct HTTPServerStateMachine: ByteReceiver {
+    /// What the driver reads for, which sets its deadline.
+    enum Wait: Equatable {
+        /// Nothing of a request has come.
+        case idle
+        /// A head has begun.
+        case head
+        /// A body is on its way; so many bytes of it have come.
+        case body(bytesReceived: Int)
+    }
+
+    /// What the driver does next.
+    enum Action {
+        case read(Wait)
+        case sendContinue([UInt8])
+        case handle(HTTPRequest)
+        /// Send these bytes, then close as in `close`.
+        case refuse([UInt8])
+        /// Close; unread bytes of the peer are read and dropped first, so that it sees the last answer.
+        case close
+    }
+
+    private enum State {
+        case idle
+        case head
+        case body(ParsedHead, BodyReader, sentContinue: Bool)
+        case handling(isHead: Bool, keepsAlive: Bool, minorVersion: UInt8)
+        case refusing(status: Int, text: String)
+        case closing
+    }
+
+    private let limits: MessageLimits
+    private let budget: BodyBudget
+    private var bodyBytesHeld = 0
+    private var state = State.idle
+    private var scanner = HeadScanner()
+    private var unread: [UInt8] = []
+    private var unreadAt = 0
+    private var peerEnded = false
+
+    init(limits: MessageLimits = MessageLimits(), budget: BodyBudget) {
+        self.limits = limits
+        self.budget = budget
+    }
+
+    // MARK: Input
+
+    mutating func receive(_ bytes: Span<UInt8>) {
+        unsafe bytes.withUnsafeBufferPointer { buffer in
+            var rest = unsafe buffer
+            if case .body(let head, var reader, let sentContinue) = state, unreadAt == unread.count {
+                state = .closing  // Lets the reader be the body's only owner while it grows.
+                let taken = unsafe takeBody(rest, &reader, head, sentContinue)
+                unsafe rest = UnsafeBufferPointer(rebasing: rest[taken...])
+            }
+            if case .closing = state { return }
+            if !rest.isEmpty { unsafe unread.append(contentsOf: rest) }
+        }
+    }
+
+    mutating func receiveEnd() {
+        peerEnded = true
+    }
+
+    /// The time for what `Action.read` named is over.
+    mutating func timeOut() {
+        switch state {
+        case .idle: state = .closing
+        case .head: state = .refusing(status: 408, text: "the head did not come in time")
+        case .body: state = .refusing(status: 408, text: "the body did not come in time")
+        case .handling, .refusing, .closing: break
+        }
+    }
+
+    /// Refuses what is being read, for a reason of the driver's: overload, or the program's end.
+    mutating func refuse(status: Int, _ text: String) {
+        if case .closing = state { return }
+        state = .refusing(status: status, text: text)
+    }
+
+    // MARK: Actions
+
+    /// What to do now. Called again after each action, and after `receive`.
+    mutating func next() -> Action {
+        while true {
+            switch state {
+            case .idle:
+                if unreadAt == unread.count { return peerEnded ? close() : .read(.idle) }
+                state = .head
+            case .head:
+                guard scanHead() else { return peerEnded ? endedEarly() : .read(.head) }
+            case .body(let head, var reader, let sentContinue):
+                state = .closing
+                takeUnread(&reader, head, sentContinue)
+                if let action = bodyAction() { return action }
+            case .handling:
+                preconditionFailure("a request is answered before the next action is asked for")
+            case .refusing(let status, let text):
+                _ = close()
+                return .refuse(Self.refusal(status: status, text: text))
+            case .closing:
+                return close()
+            }
+        }
+    }
+
+    /// Serialises the answer to the request of the last `Action.handle`.
+    ///
+    /// `closes`: the connection ends with this answer, whatever the client asked for.
+    mutating func answer(_ response: HTTPResponse, date: [UInt8], closes: Bool = false) -> [UInt8] {
+        guard case .handling(let isHead, let keepsAlive, let minorVersion) = state else {
+            preconditionFailure("an answer without a request")
+        }
+        releaseBody()
+        let delimitedByEnd =
+            response.framing == .close || (response.framing == .chunked && minorVersion == 0)
+        let stays = keepsAlive && !closes && !delimitedByEnd
+        state = stays ? .idle : .closing
+        if unreadAt == unread.count {
+            unread = []  // An idle connection holds no buffer.
+            unreadAt = 0
+        }
+        return HTTPSerializer.response(
+            response, date: date, omitsBody: isHead, stays: stays,
+            saysKeepAlive: stays && minorVersion == 0, delimitedByEnd: delimitedByEnd)
+    }
+
+    /// Whether the connection ends after the answer that was serialised last.
+    var isClosing: Bool {
+        if case .closing = state { return true }
+        return false
+    }
+
+    // MARK: Heads
+
+    /// Reads a head from `unread`. Returns false when more is needed.
+    private mutating func scanHead() -> Bool {
+        let parsed: ParsedHead
+        do throws(BrokenRule) {
+            guard let found = try scanner.scan(.request, unread, from: unreadAt, limits: limits) else {
+                return false
+            }
+            parsed = found
+        } catch {
+            state = .refusing(status: error.status, text: error.text)
+            return true
+        }
+        unreadAt += parsed.bytes.count
+        compact()
+        let framing = parsed.framing
+        if framing.has_content_length, framing.content_length > UInt64(limits.bodyBytesMax) {
+            state = .refusing(status: 413, text: "the body is over \(limits.bodyBytesMax) bytes")
+        } else if framing.chunked {
+            state = .body(parsed, BodyReader(.chunked(chttp_chunked())), sentContinue: false)
+        } else {
+            let length = framing.has_content_length ? framing.content_length : 0
+            state = .body(parsed, BodyReader(.length(remaining: length)), sentContinue: false)
+        }
+        return true
+    }
+
+    /// Moves what is unread to the front once much has been read before it: linear in all that passes.
+    private mutating func compact() {
+        if unreadAt == unread.count {
+            unread.removeAll(keepingCapacity: true)
+            unreadAt = 0
+        } else if unreadAt > 65_536 {
+            unread.removeSubrange(..<unreadAt)
+            unreadAt = 0
+        }
+    }
+
+    // MARK: Bodies
+
+    private mutating func takeUnread(_ reader: inout BodyReader, _ head: ParsedHead, _ sentContinue: Bool) {
+        let pending = unread
+        let from = unreadAt
+        let taken = unsafe pending.withUnsafeBufferPointer { buffer in
+            unsafe takeBody(UnsafeBufferPointer(rebasing: buffer[from...]), &reader, head, sentContinue)
+        }
+        unreadAt += taken
+        compact()
+    }
+
+    /// Gives `bytes` to the reader and puts it back into the state, or refuses. Returns how many were taken.
+    private mutating func takeBody(
+        _ bytes: UnsafeBufferPointer<UInt8>, _ reader: inout BodyReader, _ head: ParsedHead,
+        _ sentContinue: Bool
+    ) -> Int {
+        let before = reader.body.count
+        let taken: Int
+        do throws(BrokenRule) {
+            taken = try unsafe reader.take(bytes, overheadMax: limits.chunkOverheadBytesMax)
+        } catch {
+            state = .refusing(status: error.status, text: error.text)
+            return bytes.count
+        }
+        if reader.body.count > limits.bodyBytesMax {
+            state = .refusing(status: 413, text: "the body is over \(limits.bodyBytesMax) bytes")
+        } else if !budget.take(reader.body.count - before) {
+            state = .refusing(status: 503, text: "too many bytes are being received; try again later")
+        } else {
+            bodyBytesHeld += reader.body.count - before
+            state = .body(head, reader, sentContinue: sentContinue)
+        }
+        return taken
+    }
+
+    private mutating func bodyAction() -> Action? {
+        guard case .body(let head, var reader, let sentContinue) = state else { return nil }
+        if reader.isComplete {
+            state = .closing
+            return .handle(request(head, reader.takeBody()))
+        }
+        if peerEnded { return endedEarly() }
+        if head.framing.expect_continue, !sentContinue, reader.body.isEmpty {
+            state = .body(head, reader, sentContinue: true)
+            return .sendContinue(Array("HTTP/1.1 100 Continue\r\n\r\n".utf8))
+        }
+        return .read(.body(bytesReceived: reader.body.count))
+    }
+
+    private mutating func request(_ parsed: ParsedHead, _ body: [UInt8]) -> HTTPRequest {
+        let method = HTTPMethod(parsed[parsed.head.method])
+        let framing = parsed.framing
+        let keepsAlive = !framing.close && (parsed.head.version_minor >= 1 || framing.keep_alive)
+        state = .handling(
+            isHead: method == .head, keepsAlive: keepsAlive, minorVersion: parsed.head.version_minor)
+        return HTTPRequest(
+            received: method, target: Self.originForm(parsed), fields: parsed.fields, body: body)
+    }
+
+    /// The target's path and query; of an absolute target these alone (RFC 9112 section 3.2.2).
+    private static func originForm(_ parsed: ParsedHead) -> ArraySlice<UInt8> {
+        let target = parsed[parsed.head.target]
+        guard UInt32(parsed.head.target_form) == CHTTP_ABSOLUTE_FORM.rawValue,
+            let colon = target.firstIndex(of: UInt8(ascii: ":"))
+        else { return target }
+        let authority = target[(colon + 3)...]
+        guard let start = authority.firstIndex(where: { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "?") })
+        else { return ArraySlice("/".utf8) }
+        if authority[start] == UInt8(ascii: "/") { return authority[start...] }
+        return ArraySlice(Array("/".utf8) + authority[start...])
+    }
+
+    // MARK: Ends
+
+    private mutating func endedEarly() -> Action {
+        // The peer has shut down its side in the middle of a request; it may still read (RFC 9112 section 8).
+        _ = close()
+        return .refuse(Self.refusal(status: 400, text: "the request ended before it was complete"))
+    }
+
+    private mutating func close() -> Action {
+        releaseBody()
+        state = .closing
+        unread = []
+        unreadAt = 0
+        return .close
+    }
+
+    /// Gives the bytes of this connection's body back to the common budget.
+    mutating func releaseBody() {
+        budget.giveBack(bodyBytesHeld)
+        bodyBytesHeld = 0
+    }
+
+    /// A refusal: short plain text, and the connection ends.
+    static func refusal(status: Int, text: String) -> [UInt8] {
+        var response = HTTPResponse.text(status, text + "\n")
+        if status == 503 { response.fields.append("Retry-After", "1") }
+        return HTTPSerializer.response(
+            response, date: HTTPSerializer.date(), omitsBody: false, stays: false, saysKeepAlive: false,
+            delimitedByEnd: false)
+    }
+}

@@ -1,0 +1,80 @@
+/// Every ceiling of the network layer, with its unit and why it is what it is. docs/LIMITS.md lists the same.
+public enum Limits {
+    // MARK: Event loop
+
+    /// Events taken from the kernel in one turn: enough to amortise the call, few enough to stay fair.
+    static let eventsPerTurnMax = 128
+
+    // MARK: Messages from clients (answered with the status given)
+
+    /// The request line, 414: longer than any push endpoint or service name.
+    public static let requestLineBytesMax: UInt32 = 16_384
+    /// One field line, 431.
+    public static let fieldBytesMax: UInt32 = 16_384
+    /// The head, 431: an unwrapped push may carry 100 attributes of 1,280 bytes.
+    public static let headBytesMax: UInt32 = 163_840
+    /// Fields of a head, 431.
+    public static let fieldsMax: UInt32 = 250
+    /// A request's body, 413: a Pub/Sub message of 10 MB is 13.4 MB in base64.
+    public static let bodyBytesMax = 16_777_216
+    /// Chunk extensions and trailers of one body together, 400.
+    public static let chunkOverheadBytesMax: UInt32 = 16_384
+    /// Bodies buffered on all connections together, 503: four of the largest.
+    public static let bufferedBodyBytesMax = 67_108_864
+    /// Connections from clients at once; more are answered 503 and closed.
+    public static let connectionsMax = 12_000
+    /// Requests being handled at once, 503.
+    public static let requestsInFlightMax = 1_024
+
+    // MARK: Time given to clients
+
+    /// From a connection's first byte, or the end of the request before, to the end of a head: 408.
+    public static let headTimeoutMilliseconds: UInt64 = 10_000
+    /// From the end of a head to the end of its body: 408.
+    public static let bodyTimeoutMilliseconds: UInt64 = 30_000
+    /// The slowest body that is waited for within that time, once the grace is over: 408.
+    public static let bodyBytesPerSecondMin: UInt64 = 1_000
+    /// For how long a body may be slower than that.
+    public static let bodyGraceMilliseconds: UInt64 = 10_000
+    /// For a client to take an answer before its connection is closed.
+    public static let answerTimeoutMilliseconds: UInt64 = 30_000
+    /// A kept connection without a request: longer than the 600 s of the platform's front end, so that the
+    /// front end, and not we, ends it.
+    public static let idleTimeoutMilliseconds: UInt64 = 620_000
+    /// How long, and for how many bytes, a refused request is read on so that its sender sees the answer.
+    public static let lingerTimeoutMilliseconds: UInt64 = 5_000
+    /// See `lingerTimeoutMilliseconds`.
+    public static let lingerBytesMax = 33_554_432
+    /// The TLS handshake of a client, for servers that speak TLS.
+    public static let handshakeTimeoutMilliseconds: UInt64 = 10_000
+    /// From SIGTERM to the end of the program; the platform kills after 10 s.
+    public static let drainTimeoutMilliseconds: UInt64 = 8_500
+    /// How long kept connections stay open after SIGTERM, so that a request that was already on its way is
+    /// answered (503) and not cut off.
+    public static let drainGraceMilliseconds: UInt64 = 300
+    /// Descriptors kept back from clients: for upstream connections, the resolver, credentials' files.
+    public static let descriptorsReserved = 24
+    /// Connections over the ceiling that are answered 503 before they are closed; the rest are only closed.
+    static let refusalsAtOnceMax = 8
+
+    // MARK: Upstream
+
+    /// An answer's body, decoded; ours are a few kilobytes, a listing of an image's tags some hundred.
+    public static let answerBodyBytesMax = 8_388_608
+    /// Interim (1xx) answers before the real one.
+    public static let interimAnswersMax = 8
+    /// Connections to one origin at once; further requests wait for one of them.
+    public static let connectionsPerOriginMax = 64
+    /// Requests that wait for a connection to one origin.
+    public static let waitingPerOriginMax = 4_096
+    /// To resolve a name, connect, and finish the TLS handshake.
+    public static let connectTimeoutMilliseconds: UInt64 = 5_000
+    /// How long a resolved name is used without asking again.
+    public static let resolvedNameMilliseconds: UInt64 = 30_000
+    /// How long one kept upstream connection may idle: under the 90 s of a Kubernetes API server.
+    public static let clusterIdleMilliseconds: UInt64 = 80_000
+    /// The same towards Google, whose front ends close after 250 s and more.
+    public static let googleIdleMilliseconds: UInt64 = 240_000
+    /// Bytes the kernel may fail to deliver for this long before it gives the connection up.
+    public static let unacknowledgedTimeoutMilliseconds: CInt = 20_000
+}

@@ -1,0 +1,35 @@
+import CNet
+import Glibc
+
+/// A listening socket.
+@EventLoopActor
+final class Listener {
+    private let descriptor: FileDescriptor
+    private let registration: Registration
+    let port: UInt16
+
+    init(on address: SocketAddress) throws(Errno) {
+        descriptor = try Socket.listen(on: address)
+        port = try Socket.port(of: descriptor)
+        registration = try EventLoop.shared.register(descriptor, pending: 0)
+    }
+
+    isolated deinit {
+        EventLoop.shared.unregister(registration)
+    }
+
+    func accept() throws(Errno) -> CInt? {
+        let raw = try Socket.accept(from: descriptor)
+        if raw == nil { registration.waiter.clear(UInt32(CNET_READABLE)) }
+        return raw
+    }
+
+    func waitForConnection() async {
+        _ = await registration.waiter.wait(for: UInt32(CNET_READABLE | CNET_HANG_UP), until: .never)
+    }
+
+    /// Ends a `waitForConnection`.
+    func wake() {
+        registration.waiter.signal(UInt32(CNET_HANG_UP))
+    }
+}

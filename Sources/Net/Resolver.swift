@@ -1,0 +1,110 @@
+import CNet
+import Glibc
+
+/// Turns host names into addresses, with `getaddrinfo` on a thread that lives as long as the question.
+///
+/// glibc has no such call that does not block. Everybody who asks for a name at once shares one thread, and a
+/// deadline abandons the wait, not the thread: it ends by itself, bounded by resolv.conf's own time-outs.
+@EventLoopActor
+final class Resolver {
+    private struct Answer {
+        var addresses: [SocketAddress]
+        var freshUntilNanoseconds: UInt64
+    }
+
+    /// A question on its way: who waits for it.
+    @EventLoopActor
+    private final class Question {
+        let gate = Gate()
+    }
+
+    private var answers: [String: Answer] = [:]
+    private var questions: [String: Question] = [:]
+
+    /// The addresses of `host`, with `port` in them. Empty when it has none or none came in time.
+    ///
+    /// An address is its own answer. A name's answer is kept for a while, and an old one serves when no new
+    /// one can be had: a name server in trouble then costs nothing.
+    func addresses(of host: String, port: UInt16, deadline: Deadline) async -> [SocketAddress] {
+        if let literal = SocketAddress(literal: host, port: port) { return [literal] }
+        let key = "\(host):\(port)"
+        if let answer = answers[key], answer.freshUntilNanoseconds > EventLoop.shared.nowNanoseconds {
+            return answer.addresses
+        }
+        let question = questions[key] ?? ask(host, port, key)
+        _ = await question.gate.wait(until: deadline)
+        return answers[key]?.addresses ?? []
+    }
+
+    private func ask(_ host: String, _ port: UInt16, _ key: String) -> Question {
+        let question = Question()
+        questions[key] = question
+        let errand = Errand(host: host, port: port) { addresses in
+            // The one place where another thread hands something to the loop.
+            EventLoop.shared.start { [self] in answered(key, addresses) }
+        }
+        let error = unsafe cnet_start_thread(
+            { raw in unsafe Unmanaged<Errand>.fromOpaque(raw).takeRetainedValue().run() },
+            Unmanaged.passRetained(errand).toOpaque())
+        if error != 0 {
+            unsafe Unmanaged.passUnretained(errand).release()
+            answered(key, [])
+        }
+        return question
+    }
+
+    private func answered(_ key: String, _ addresses: [SocketAddress]) {
+        if !addresses.isEmpty {
+            // Names come from configuration and clusters' endpoints; this ceiling is never met.
+            if answers.count >= 256 { answers.removeAll() }
+            answers[key] = Answer(
+                addresses: addresses,
+                freshUntilNanoseconds: EventLoop.shared.nowNanoseconds
+                    + Limits.resolvedNameMilliseconds * 1_000_000)
+        }
+        questions.removeValue(forKey: key)?.gate.open()
+    }
+}
+
+/// What a resolver thread is sent to do.
+private final class Errand: Sendable {
+    let host: String
+    let port: UInt16
+    let done: @Sendable ([SocketAddress]) -> Void
+
+    init(host: String, port: UInt16, done: @escaping @Sendable ([SocketAddress]) -> Void) {
+        self.host = host
+        self.port = port
+        self.done = done
+    }
+
+    func run() {
+        done(Resolver.lookUp(host, port: port, passive: false))
+    }
+}
+
+extension Resolver {
+    /// All addresses of `host`, by hosts file and name server; blocks. `passive`: for listening on.
+    nonisolated static func lookUp(_ host: String, port: UInt16, passive: Bool) -> [SocketAddress] {
+        if let literal = SocketAddress(literal: host, port: port) { return [literal] }
+        var hints = unsafe addrinfo()
+        unsafe hints.ai_family = AF_UNSPEC
+        unsafe hints.ai_socktype = CInt(SOCK_STREAM.rawValue)
+        unsafe hints.ai_flags = passive ? AI_PASSIVE : 0
+        var list: UnsafeMutablePointer<addrinfo>?
+        guard unsafe getaddrinfo(host, String(port), &hints, &list) == 0 else { return [] }
+        defer { unsafe freeaddrinfo(list) }
+        var addresses: [SocketAddress] = []
+        var next = unsafe list
+        while let info = unsafe next {
+            if let address = unsafe info.pointee.ai_addr {
+                let buffer = unsafe UnsafeRawBufferPointer(
+                    start: address, count: Int(info.pointee.ai_addrlen))
+                let found = unsafe SocketAddress(bytes: Array(buffer))
+                if !addresses.contains(found) { addresses.append(found) }
+            }
+            unsafe next = info.pointee.ai_next
+        }
+        return addresses
+    }
+}

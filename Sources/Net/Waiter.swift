@@ -1,0 +1,184 @@
+/// A place where one task waits: for events, or until a deadline.
+///
+/// One stands behind each descriptor that epoll watches, and behind each wait for another task. It is touched
+/// on the loop's thread only, which is what makes the unchecked conformance true.
+@safe
+final class Waiter: @unchecked Sendable {
+    /// Events that have come and have not been waited for yet.
+    private(set) var pending: UInt32
+    private var wanted: UInt32 = 0
+    private var continuation: UnsafeContinuation<Bool, Never>?
+    private(set) var deadline = Deadline.never
+    /// Called when events come while nobody waits: how a pool learns that an idle connection was closed.
+    var whenIdle: (() -> Void)?
+
+    /// The timer queue's own: when this waiter is due there, and where it stands.
+    var armedNanoseconds: UInt64 = .max
+    var heapIndex = -1
+
+    init(pending: UInt32 = 0) {
+        self.pending = pending
+    }
+
+    /// Whether a task waits here now.
+    var isWaiting: Bool { unsafe continuation != nil }
+
+    /// Notes `events`, and wakes the task that waits for one of them.
+    func signal(_ events: UInt32) {
+        pending |= events
+        if pending & wanted != 0, isWaiting {
+            resume(returning: true)
+        } else if !isWaiting {
+            whenIdle?()
+        }
+    }
+
+    /// Forgets `events`, because the descriptor has just said that it has no more of them.
+    func clear(_ events: UInt32) {
+        pending &= ~events
+    }
+
+    /// Wakes the waiting task with `false` if its deadline has passed. Returns whether it is still waiting.
+    func expire(nowNanoseconds: UInt64) -> Bool {
+        guard isWaiting else { return false }
+        if deadline.nanoseconds > nowNanoseconds { return true }
+        resume(returning: false)
+        return false
+    }
+
+    /// Waits until one of `events` is pending. Returns false when `deadline` passes before.
+    @EventLoopActor
+    func wait(for events: UInt32, until deadline: Deadline) async -> Bool {
+        if pending & events != 0 { return true }
+        if deadline.hasPassed { return false }
+        precondition(!isWaiting, "two tasks wait in one place")
+        return await unsafe withUnsafeContinuation { continuation in
+            unsafe self.continuation = continuation
+            self.wanted = events
+            self.deadline = deadline
+            EventLoop.shared.timers.arm(self)
+        }
+    }
+
+    private func resume(returning value: Bool) {
+        guard let waiting = unsafe continuation else { return }
+        unsafe continuation = nil
+        wanted = 0
+        unsafe waiting.resume(returning: value)
+    }
+}
+
+/// The waiters that have a deadline, earliest first: a binary heap in which each knows its own place.
+///
+/// A waiter stays in the heap between two waits: most deadlines move later, and then nothing is done until
+/// the old one is due. That makes a wait free of heap work in the usual case.
+struct TimerQueue {
+    private var heap: [Waiter] = []
+
+    /// When the loop must look again, or nil when nothing is due ever.
+    var nextNanoseconds: UInt64? { heap.first?.armedNanoseconds }
+
+    /// How many waiters are in the queue.
+    var count: Int { heap.count }
+
+    /// Makes sure that `waiter` is looked at no later than its deadline.
+    mutating func arm(_ waiter: Waiter) {
+        let due = waiter.deadline.nanoseconds
+        if due == .max { return }
+        if waiter.heapIndex >= 0 {
+            if due >= waiter.armedNanoseconds { return }
+            waiter.armedNanoseconds = due
+            siftUp(waiter.heapIndex)
+        } else {
+            waiter.armedNanoseconds = due
+            waiter.heapIndex = heap.count
+            heap.append(waiter)
+            siftUp(waiter.heapIndex)
+        }
+    }
+
+    /// Takes `waiter` out, for good.
+    mutating func remove(_ waiter: Waiter) {
+        let index = waiter.heapIndex
+        if index < 0 { return }
+        waiter.heapIndex = -1
+        waiter.armedNanoseconds = .max
+        let last = heap.removeLast()
+        if index == heap.count { return }
+        place(last, at: index)
+        siftDown(index)
+        siftUp(last.heapIndex)
+    }
+
+    /// Wakes every waiter whose deadline is at or before `nowNanoseconds`.
+    mutating func expire(nowNanoseconds: UInt64) {
+        while let first = heap.first, first.armedNanoseconds <= nowNanoseconds {
+            remove(first)
+            if first.expire(nowNanoseconds: nowNanoseconds) { arm(first) }
+        }
+    }
+
+    private mutating func place(_ waiter: Waiter, at index: Int) {
+        heap[index] = waiter
+        waiter.heapIndex = index
+    }
+
+    private mutating func siftUp(_ start: Int) {
+        var index = start
+        let waiter = heap[index]
+        while index > 0 {
+            let parent = (index - 1) / 2
+            if heap[parent].armedNanoseconds <= waiter.armedNanoseconds { break }
+            place(heap[parent], at: index)
+            index = parent
+        }
+        place(waiter, at: index)
+    }
+
+    private mutating func siftDown(_ start: Int) {
+        var index = start
+        let waiter = heap[index]
+        while true {
+            var child = 2 * index + 1
+            if child >= heap.count { break }
+            if child + 1 < heap.count, heap[child + 1].armedNanoseconds < heap[child].armedNanoseconds {
+                child += 1
+            }
+            if waiter.armedNanoseconds <= heap[child].armedNanoseconds { break }
+            place(heap[child], at: index)
+            index = child
+        }
+        place(waiter, at: index)
+    }
+}
+
+/// A door that many tasks can wait at and that opens for all of them at once.
+///
+/// It is how a token is fetched once for everybody who needs it.
+@EventLoopActor
+public final class Gate {
+    private var waiting: [Waiter] = []
+    private var isOpen = false
+
+    /// A closed gate.
+    public init() {}
+
+    /// Waits until the gate opens. Returns false when `deadline` passes before.
+    public func wait(until deadline: Deadline) async -> Bool {
+        if isOpen { return true }
+        let waiter = Waiter()
+        waiting.append(waiter)
+        let opened = await waiter.wait(for: 1, until: deadline)
+        EventLoop.shared.timers.remove(waiter)
+        if !opened { waiting.removeAll { $0 === waiter } }
+        return opened
+    }
+
+    /// Lets everybody through, now and from now on.
+    public func open() {
+        isOpen = true
+        let woken = waiting
+        waiting = []
+        for waiter in woken { waiter.signal(1) }
+    }
+}
