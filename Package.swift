@@ -42,7 +42,8 @@ let package = Package(
         .executableTarget(name: "twined-functions", dependencies: ["Functions"], swiftSettings: strict),
 
         // Never shipped: the pretend Google that tests, demo and benchmarks talk to, and a plain server.
-        .target(name: "LocalCloud", dependencies: ["Net", "JSON", "COpenSSL", "CZlib"], swiftSettings: strict),
+        .target(
+            name: "LocalCloud", dependencies: ["Net", "JSON", "COpenSSL", "CZlib"], swiftSettings: strict),
         .executableTarget(name: "local-cloud", dependencies: ["LocalCloud"], swiftSettings: strict),
         .executableTarget(name: "echo-server", dependencies: ["Net"], swiftSettings: strict),
 

@@ -15,22 +15,22 @@ enum state {
 
     // The start line of a request.
     REQUEST_BEGIN,
-    METHOD,                 // detail: none
-    TARGET_BEGIN,           // detail: an enum method
+    METHOD, // detail: none
+    TARGET_BEGIN, // detail: an enum method
     TARGET_ASTERISK,
-    TARGET_SCHEME,          // detail: how much of "https://" matched
-    TARGET_AUTHORITY,       // detail: a chttp_host
-    TARGET_CONNECT,         // detail: a chttp_host
+    TARGET_SCHEME, // detail: how much of "https://" matched
+    TARGET_AUTHORITY, // detail: a chttp_host
+    TARGET_CONNECT, // detail: a chttp_host
     TARGET_PATH,
     TARGET_PERCENT_HIGH,
     TARGET_PERCENT_LOW,
-    REQUEST_VERSION,        // detail: bytes matched, and the major digit above them
+    REQUEST_VERSION, // detail: bytes matched, and the major digit above them
     REQUEST_VERSION_END,
 
     // The start line of a response.
-    RESPONSE_VERSION,       // detail: as for a request
+    RESPONSE_VERSION, // detail: as for a request
     RESPONSE_VERSION_END,
-    STATUS,                 // detail: digits taken
+    STATUS, // detail: digits taken
     STATUS_END,
     REASON,
 
@@ -60,8 +60,8 @@ typedef struct scan {
     chttp_head *head;
     const uint8_t *bytes;
     const chttp_limits *limits;
-    uint32_t at;        // The next byte to look at.
-    uint32_t end;       // The end of the bytes there are, or the ceiling of the head.
+    uint32_t at; // The next byte to look at.
+    uint32_t end; // The end of the bytes there are, or the ceiling of the head.
     uint32_t line_stop; // The end of the bytes there are, or the ceiling of the current line.
 } scan;
 
@@ -196,10 +196,14 @@ static bool scan_authority(scan *s) {
     if (!chttp_host_is_complete(&host)) return refuse_byte(s, CHTTP_RULE_TARGET);
     switch (byte_at(s)) {
     case '/':
-    case '?': return advance(s, TARGET_PATH, 0);
-    case ' ': return end_target(s);
-    case '\r': return refuse_byte(s, CHTTP_RULE_VERSION);
-    default: return refuse_byte(s, CHTTP_RULE_TARGET);
+    case '?':
+        return advance(s, TARGET_PATH, 0);
+    case ' ':
+        return end_target(s);
+    case '\r':
+        return refuse_byte(s, CHTTP_RULE_VERSION);
+    default:
+        return refuse_byte(s, CHTTP_RULE_TARGET);
     }
 }
 
@@ -219,10 +223,14 @@ static bool scan_path(scan *s) {
     s->at = skip_class(s->bytes, s->at, s->line_stop, CLASS_TARGET);
     if (!has_byte(s)) return false;
     switch (byte_at(s)) {
-    case ' ': return end_target(s);
-    case '%': return advance(s, TARGET_PERCENT_HIGH, 0);
-    case '\r': return refuse_byte(s, CHTTP_RULE_VERSION);
-    default: return refuse_byte(s, CHTTP_RULE_TARGET);
+    case ' ':
+        return end_target(s);
+    case '%':
+        return advance(s, TARGET_PERCENT_HIGH, 0);
+    case '\r':
+        return refuse_byte(s, CHTTP_RULE_VERSION);
+    default:
+        return refuse_byte(s, CHTTP_RULE_TARGET);
     }
 }
 
@@ -336,33 +344,55 @@ static bool step(scan *s) {
     bool after_cr = s->head->_state >= EMPTY_LINE_END;
     if (!after_cr && !has_byte(s)) return false;
     switch ((enum state)s->head->_state) {
-    case REQUEST_BEGIN: return scan_request_begin(s);
-    case METHOD: return scan_method(s);
-    case TARGET_BEGIN: return scan_target_begin(s);
-    case TARGET_ASTERISK: return scan_asterisk(s);
-    case TARGET_SCHEME: return scan_scheme(s);
-    case TARGET_AUTHORITY: return scan_authority(s);
-    case TARGET_CONNECT: return scan_connect(s);
-    case TARGET_PATH: return scan_path(s);
-    case TARGET_PERCENT_HIGH: return scan_percent(s, TARGET_PERCENT_LOW);
-    case TARGET_PERCENT_LOW: return scan_percent(s, TARGET_PATH);
-    case REQUEST_VERSION: return scan_version(s, REQUEST_VERSION, REQUEST_VERSION_END);
-    case REQUEST_VERSION_END: return end_line(s, START_LINE_END, CHTTP_RULE_VERSION);
-    case RESPONSE_VERSION: return scan_version(s, RESPONSE_VERSION, RESPONSE_VERSION_END);
-    case RESPONSE_VERSION_END: return scan_response_version_end(s);
-    case STATUS: return scan_status(s);
-    case STATUS_END: return scan_status_end(s);
-    case REASON: return scan_reason(s);
-    case FIELD_BEGIN: return scan_field_begin(s);
-    case FIELD_NAME: return scan_field_name(s);
-    case FIELD_VALUE: return scan_field_value(s);
+    case REQUEST_BEGIN:
+        return scan_request_begin(s);
+    case METHOD:
+        return scan_method(s);
+    case TARGET_BEGIN:
+        return scan_target_begin(s);
+    case TARGET_ASTERISK:
+        return scan_asterisk(s);
+    case TARGET_SCHEME:
+        return scan_scheme(s);
+    case TARGET_AUTHORITY:
+        return scan_authority(s);
+    case TARGET_CONNECT:
+        return scan_connect(s);
+    case TARGET_PATH:
+        return scan_path(s);
+    case TARGET_PERCENT_HIGH:
+        return scan_percent(s, TARGET_PERCENT_LOW);
+    case TARGET_PERCENT_LOW:
+        return scan_percent(s, TARGET_PATH);
+    case REQUEST_VERSION:
+        return scan_version(s, REQUEST_VERSION, REQUEST_VERSION_END);
+    case REQUEST_VERSION_END:
+        return end_line(s, START_LINE_END, CHTTP_RULE_VERSION);
+    case RESPONSE_VERSION:
+        return scan_version(s, RESPONSE_VERSION, RESPONSE_VERSION_END);
+    case RESPONSE_VERSION_END:
+        return scan_response_version_end(s);
+    case STATUS:
+        return scan_status(s);
+    case STATUS_END:
+        return scan_status_end(s);
+    case REASON:
+        return scan_reason(s);
+    case FIELD_BEGIN:
+        return scan_field_begin(s);
+    case FIELD_NAME:
+        return scan_field_name(s);
+    case FIELD_VALUE:
+        return scan_field_value(s);
     case EMPTY_LINE_END:
     case START_LINE_END:
     case FIELD_LINE_END:
-    case HEAD_END: return scan_line_feed(s);
+    case HEAD_END:
+        return scan_line_feed(s);
     case HEAD_BEGIN:
     case HEAD_OK:
-    case HEAD_BAD: break;
+    case HEAD_BAD:
+        break;
     }
     return false;
 }

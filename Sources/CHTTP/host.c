@@ -12,7 +12,7 @@ enum phase {
     NAME_PERCENT_LOW,
     V6_BEGIN,
     V6_FIRST_COLON,
-    V6_GROUP,     // Digits that may still turn out to be the first octet of an IPv4 address.
+    V6_GROUP, // Digits that may still turn out to be the first octet of an IPv4 address.
     V6_HEX_GROUP, // Digits that may not.
     V6_COLON,
     V6_COMPRESSED,
@@ -112,19 +112,27 @@ static bool take_port(chttp_host *host, uint8_t byte) {
 static bool take(chttp_host *host, uint8_t byte) {
     switch ((enum phase)host->phase) {
     case NAME_BEGIN:
-    case NAME: return take_name(host, byte);
-    case NAME_PERCENT_HIGH: return hex_value(byte) >= 0 && move(host, NAME_PERCENT_LOW);
-    case NAME_PERCENT_LOW: return hex_value(byte) >= 0 && move(host, NAME);
+    case NAME:
+        return take_name(host, byte);
+    case NAME_PERCENT_HIGH:
+        return hex_value(byte) >= 0 && move(host, NAME_PERCENT_LOW);
+    case NAME_PERCENT_LOW:
+        return hex_value(byte) >= 0 && move(host, NAME);
     case V6_BEGIN:
     case V6_FIRST_COLON:
     case V6_COLON:
-    case V6_COMPRESSED: return take_separator(host, byte);
+    case V6_COMPRESSED:
+        return take_separator(host, byte);
     case V6_GROUP:
-    case V6_HEX_GROUP: return take_group(host, byte);
+    case V6_HEX_GROUP:
+        return take_group(host, byte);
     case V4_BEGIN:
-    case V4_OCTET: return take_octet(host, byte);
-    case V6_CLOSED: return begin_port(host, byte);
-    case PORT: return take_port(host, byte);
+    case V4_OCTET:
+        return take_octet(host, byte);
+    case V6_CLOSED:
+        return begin_port(host, byte);
+    case PORT:
+        return take_port(host, byte);
     }
     return false;
 }

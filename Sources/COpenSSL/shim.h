@@ -13,9 +13,7 @@
 
 #pragma clang assume_nonnull begin
 
-static inline int copenssl_initialize(void) {
-    return OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
-}
+static inline int copenssl_initialize(void) { return OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL); }
 static inline long copenssl_set_min_proto_tls12(SSL_CTX *context) {
     return SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
 }

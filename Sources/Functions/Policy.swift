@@ -19,6 +19,14 @@ public enum Upstream: String, CaseIterable, Sendable {
     /// Pub/Sub's `topics.publish`.
     case pubSub = "pubsub"
 
+    /// Whether tokens come from here.
+    var givesTokens: Bool {
+        switch self {
+        case .metadata, .tokenEndpoint: true
+        default: false
+        }
+    }
+
     /// Whether the cluster's own API server answers, whose address may have changed.
     var isCluster: Bool {
         switch self {
@@ -66,7 +74,8 @@ public enum Reaction: Equatable, Sendable {
     case again
     /// The token is not taken: once with a fresh one, then `unavailable`.
     case freshToken
-    /// The cluster may have moved: once with its endpoint asked anew; after that `again` where `mayPass`, else
+    /// The cluster may have moved: once with its endpoint asked anew; after that `again` where `mayPass`,
+    /// else
     /// `unavailable`.
     case askClusterAnew(mayPass: Bool)
     /// A Job of this name exists: whose it is must be read.
@@ -83,7 +92,8 @@ public enum Reaction: Equatable, Sendable {
     case unavailable
 }
 
-/// What each upstream's outcomes mean. Pure; docs/RETRIES.md is the same as a table, and a test holds both together.
+/// What each upstream's outcomes mean. Pure; docs/RETRIES.md is the same as a table, and a test holds both
+/// together.
 public enum Policy {
     /// What `outcome` of a call to `upstream` means.
     public static func reaction(to outcome: Outcome, of upstream: Upstream) -> Reaction {
@@ -91,7 +101,8 @@ public enum Policy {
         case .notConnected: upstream.isCluster ? .askClusterAnew(mayPass: true) : .again
         case .notVerified: upstream.isCluster ? .askClusterAnew(mayPass: false) : .unavailable
         case .noAnswer: .again
-        case .answer(401, _): .freshToken
+        // Who gives the tokens takes none of ours that a fresh one could replace.
+        case .answer(401, _): upstream.givesTokens ? .unavailable : .freshToken
         case .answer(let status, let detail): reaction(toStatus: status, detail, of: upstream)
         }
     }

@@ -1,8 +1,8 @@
 internal import JSON
 
 extension Outcome {
-    /// The outcome that an answer is. BigQuery answers failures of a row inside a 200, so there an unreadable body
-    /// is no answer at all; elsewhere the status alone says enough.
+    /// The outcome that an answer is. BigQuery answers failures of a row inside a 200, so there an unreadable
+    /// body is no answer at all; elsewhere the status alone says enough.
     static func answered(_ status: Int, body: [UInt8], by upstream: Upstream) -> Outcome {
         switch upstream {
         case .bigQuery: bigQuery(status, body)
@@ -20,7 +20,8 @@ extension Outcome {
             guard let errors = answer["insertErrors"], !errors.isNull else {
                 return .answer(status: status, .none)
             }
-            // The form is {"insertErrors": [{"index": 0, "errors": [{"reason": …}]}]}; an empty list is no error.
+            // The form is {"insertErrors": [{"index": 0, "errors": [{"reason": …}]}]}; an empty list is no
+            // error.
             guard errors.isArray else { return .noAnswer }
             if errors.isEmpty { return .answer(status: status, .none) }
             let isInvalid = errors.elements.contains { row in

@@ -1,7 +1,7 @@
 /// How many retries an upstream may still be sent: what bounds the load that retries add to an outage.
 ///
-/// Ten tokens, full at start; a retry takes one, a success gives a tenth back. Under steady success every tenth
-/// request may be retried; under steady failure none, once the ten are gone.
+/// Ten tokens, full at start; a retry takes one, a success gives a tenth back. Under steady success every
+/// tenth request may be retried; under steady failure none, once the ten are gone.
 public struct RetryBudget: Sendable, Equatable {
     private static let tenthsMax = 100
     private var tenths = RetryBudget.tenthsMax
@@ -25,7 +25,8 @@ public struct RetryBudget: Sendable, Equatable {
     }
 }
 
-/// Whether and when one call is tried again, within its event's deadline. Pure: time, chance and budget come in.
+/// Whether and when one call is tried again, within its event's deadline. Pure: time, chance and budget come
+/// in.
 ///
 /// All times are nanoseconds of one clock.
 public struct Retry: Sendable {
@@ -58,8 +59,8 @@ public struct Retry: Sendable {
         self.deadlineNanoseconds = deadlineNanoseconds
     }
 
-    /// Begins an attempt. Returns when it is given up: after a third of the time that is left, so that a single
-    /// stalled call leaves time for two more. Nil when no time is left.
+    /// Begins an attempt. Returns when it is given up: after a third of the time that is left, so that a
+    /// single stalled call leaves time for two more. Nil when no time is left.
     public mutating func beginAttempt(nowNanoseconds: UInt64) -> UInt64? {
         guard nowNanoseconds < deadlineNanoseconds else { return nil }
         attempts += 1
@@ -70,7 +71,8 @@ public struct Retry: Sendable {
     /// What to do after an attempt that ended with `reaction`.
     ///
     /// - Parameters:
-    ///   - retryAfterNanoseconds: the wait that the answer asks for. It is obeyed when it fits the deadline; when
+    ///   - retryAfterNanoseconds: the wait that the answer asks for. It is obeyed when it fits the deadline;
+    ///     when
     ///     it does not, there is no further attempt.
     ///   - random: any number; full jitter takes the wait from it.
     public mutating func decide(
@@ -118,8 +120,9 @@ public struct Retry: Sendable {
 
 /// The value of a Retry-After field (RFC 9110 section 10.2.3).
 public enum RetryAfter {
-    /// How long to wait, in nanoseconds: seconds, or a date of any of the three forms (RFC 9110 section 5.6.7)
-    /// seen from `nowSeconds` since 1970. Nil for anything else, which is as if the field were not there.
+    /// How long to wait, in nanoseconds: seconds, or a date of any of the three forms (RFC 9110 section
+    /// 5.6.7) seen from `nowSeconds` since 1970. Nil for anything else, which is as if the field were not
+    /// there.
     public static func nanoseconds(_ value: some Collection<UInt8>, nowSeconds: Int64) -> UInt64? {
         if value.isEmpty { return nil }
         if value.allSatisfy({ $0 &- 0x30 < 10 }) {
@@ -143,10 +146,12 @@ enum HTTPDate {
         guard bytes.allSatisfy({ $0 < 0x80 }) else { return nil }
         let words = bytes.split(whereSeparator: { $0 == 0x20 || $0 == 0x2C || $0 == 0x2D })
             .map { String(decoding: $0, as: UTF8.self) }
-        if words.count == 6, words[5] == "GMT" {  // Sun, 06 Nov 1994 08:49:37 GMT; Sunday, 06-Nov-94 08:49:37 GMT
+        // Sun, 06 Nov 1994 08:49:37 GMT, or Sunday, 06-Nov-94 08:49:37 GMT.
+        if words.count == 6, words[5] == "GMT" {
             return seconds(day: words[1], month: words[2], year: words[3], time: words[4])
         }
-        if words.count == 5 {  // Sun Nov  6 08:49:37 1994
+        // Sun Nov  6 08:49:37 1994.
+        if words.count == 5 {
             return seconds(day: words[2], month: words[1], year: words[4], time: words[3])
         }
         return nil

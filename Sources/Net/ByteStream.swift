@@ -23,8 +23,9 @@ public protocol ByteReceiver {
 
 /// A TCP connection, with or without TLS on it: read, write, close, each with a deadline.
 ///
-/// One task reads and writes at a time. The descriptor is registered with epoll once, edge-triggered, so a read
-/// that gets less than there was room for knows that nothing is left, and no call is spent on finding out.
+/// One task reads and writes at a time. The descriptor is registered with epoll once, edge-triggered, so a
+/// read that gets less than there was room for knows that nothing is left, and no call is spent on finding
+/// out.
 @EventLoopActor
 public final class ByteStream {
     private static let ended = UInt32(CNET_PEER_HANG_UP | CNET_HANG_UP | CNET_ERROR)
@@ -133,7 +134,9 @@ public final class ByteStream {
                 case .end:
                     receiver.receiveEnd()
                     return true
-                case .needsMore where reachedEnd: throw .closed  // Cut off without a farewell: RFC 8446 section 6.1.
+                case .needsMore where reachedEnd:
+                    // Cut off without a farewell: RFC 8446 section 6.1.
+                    throw .closed
                 case .needsMore: break
                 }
             }

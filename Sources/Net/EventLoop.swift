@@ -16,9 +16,9 @@ public final actor EventLoopActor {
 
 /// Waits for sockets, timers and signals, and runs every Swift task of the program, on one thread.
 ///
-/// It is both a serial and a task executor: a serial executor alone would leave the resumption of continuations
-/// to Swift's global pool and its threads. Its state is touched by the thread that calls `run()` only, all but
-/// the inbox, which is locked; that is what makes the unchecked conformance true.
+/// It is both a serial and a task executor: a serial executor alone would leave the resumption of
+/// continuations to Swift's global pool and its threads. Its state is touched by the thread that calls
+/// `run()` only, all but the inbox, which is locked; that is what makes the unchecked conformance true.
 @safe
 public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable {
     /// The program's loop.
@@ -28,8 +28,8 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
     public enum Clock: Sendable {
         /// The kernel's monotonic clock.
         case monotonic
-        /// A clock that stands still while tasks run and jumps to the next deadline when all of them wait: for
-        /// simulations, which then take no time and replay exactly. No descriptor may be waited for.
+        /// A clock that stands still while tasks run and jumps to the next deadline when all of them wait:
+        /// for simulations, which then take no time and replay exactly. No descriptor may be waited for.
         case virtual
     }
 

@@ -63,8 +63,8 @@ struct ParsedHead {
 struct HeadScanner {
     private var head = chttp_head()
 
-    /// Looks at `input` from `offset` on. Nil: more is needed. The head's bytes are copied, and are to be taken
-    /// off the input by the caller.
+    /// Looks at `input` from `offset` on. Nil: more is needed. The head's bytes are copied, and are to be
+    /// taken off the input by the caller.
     ///
     /// `input` holds the same bytes as at the call before, and maybe more.
     mutating func scan(

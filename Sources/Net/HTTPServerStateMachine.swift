@@ -29,8 +29,8 @@ final class BodyBudget {
 ///       │              │                  │                                  └─▶ closing
 ///       └──end, time───┴───bad, end, time─┴─▶ closing ──▶ (the driver closes)
 ///
-/// Pipelined requests wait in `unread` and are looked at only after the one before has been answered, so answers
-/// keep the order of their requests, and a bad request's refusal comes after the good ones' answers.
+/// Pipelined requests wait in `unread` and are looked at only after the one before has been answered, so
+/// answers keep the order of their requests, and a bad request's refusal comes after the good ones' answers.
 struct HTTPServerStateMachine: ByteReceiver {
     /// What the driver reads for, which sets its deadline.
     enum Wait: Equatable {

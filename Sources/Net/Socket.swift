@@ -81,7 +81,8 @@ enum Socket {
             } catch {
                 switch error.code {
                 case EAGAIN: return nil
-                // The peer gave up before it was accepted, or its network failed: accept(2), "Error handling".
+                // The peer gave up before it was accepted, or its network failed: accept(2), "Error
+                // handling".
                 case ECONNABORTED, EPROTO, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH,
                     ENETUNREACH:
                     continue

@@ -20,8 +20,8 @@ enum OpenSSL {
 
 /// The client's side of TLS towards hosts of one trust: anchors, rules, and one kept session a host.
 ///
-/// There is one context for each set of anchors, so that a session, whose resumption verifies nothing, can never
-/// serve where other anchors are asked for.
+/// There is one context for each set of anchors, so that a session, whose resumption verifies nothing, can
+/// never serve where other anchors are asked for.
 @safe
 @EventLoopActor
 final class TLSClientContext {
@@ -92,8 +92,8 @@ final class TLSClientContext {
 
     // MARK: Anchors
 
-    /// SSL_CERT_FILE, else SSL_CERT_DIR, else the system's directory of hashed names: a directory costs one file
-    /// for each anchor that is used, a bundle all of them (14 ms) at start.
+    /// SSL_CERT_FILE, else SSL_CERT_DIR, else the system's directory of hashed names: a directory costs one
+    /// file for each anchor that is used, a bundle all of them (14 ms) at start.
     private func loadSystemAnchors() throws(TLSConfigurationError) {
         if let file = Self.environment("SSL_CERT_FILE") {
             guard unsafe SSL_CTX_load_verify_file(context, file) == 1 else {
