@@ -36,7 +36,7 @@ public final class EventHandler: Handler {
 
     // MARK: Handling
 
-    /// Answers a push; see SPEC section 2 in docs/ARCHITECTURE.md for the statuses.
+    /// Answers a push: 200 stored and done, 400 never to be stored, 415 wrong type, 503 to be delivered again.
     public func handle(_ request: consuming HTTPRequest, deadline: Deadline) async -> HTTPResponse {
         switch request.method {
         case .post: break
