@@ -64,13 +64,17 @@ struct ImageTag: ProvenText {
 
 /// The name of a service in the registry: any number of segments of the OCI grammar, with slashes between.
 ///
-/// Each is `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*` (OCI distribution specification, name).
+/// Each is `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*` (OCI distribution specification, name); clients take 255
+/// characters in all.
 struct ServiceName: ProvenText {
+    static let lengthMax = 255
+
     let text: String
 
     init?(_ bytes: some Collection<UInt8>) {
         let segments = Array(bytes).split(separator: 0x2F, omittingEmptySubsequences: false)
-        guard !bytes.isEmpty, segments.allSatisfy({ Grammar.isOCISegment($0) }) else { return nil }
+        guard (1...Self.lengthMax).contains(bytes.count), segments.allSatisfy({ Grammar.isOCISegment($0) })
+        else { return nil }
         text = String(decoding: bytes, as: UTF8.self)
     }
 }
