@@ -49,13 +49,16 @@ public final class LocalCloud {
             let listener = ManagedListener(
                 name: service,
                 handler: service == .control
-                    ? ControlHandler(owner: self) : ServiceHandler(cloud: cloud, name: service, service: make(service)),
+                    ? ControlHandler(owner: self)
+                    : ServiceHandler(cloud: cloud, name: service, service: make(service)),
                 host: options.address, port: options.ports[service] ?? 0,
                 certificate: try certificates.initial(for: service), connections: cloud.connections)
             try listener.open()
             listeners[service] = listener
         }
         container.cluster = initialCluster()
+        cloud.counters.accepted = { [weak self] service in self?.listeners[service]?.connectionsAccepted ?? 0
+        }
         try openFront()
         do throws(FileError) {
             try Files.write(
@@ -112,7 +115,8 @@ public final class LocalCloud {
         cluster.clusterCaCertificate = certificates.clusterAuthorityBase64
         cluster.controlPlaneEndpointsConfig = Array(
             (#"{"dnsEndpointConfig":{"allowExternalTraffic":false},"ipEndpointsConfig":{"enabled":true,"#
-                + #""enablePublicEndpoint":true,"publicEndpoint":\#(quoted),"privateEndpoint":\#(quoted)}}"#).utf8)
+                + #""enablePublicEndpoint":true,"publicEndpoint":\#(quoted),"privateEndpoint":\#(quoted)}}"#)
+                .utf8)
         cluster.privateClusterConfig = Array(
             #"{"privateEndpoint":\#(quoted),"publicEndpoint":\#(quoted)}"#.utf8)
         return cluster
@@ -129,7 +133,9 @@ public final class LocalCloud {
     }
 
     private func openFront() throws(LocalCloudError) {
-        guard let port = options.frontPort, let certificate = try certificates.initial(for: .bigquery) else { return }
+        guard let port = options.frontPort, let certificate = try certificates.initial(for: .bigquery) else {
+            return
+        }
         var handlers: [ServiceName: any Handler] = [:]
         for (name, listener) in listeners { handlers[name] = listener.handler }
         let server = HTTPServer(
