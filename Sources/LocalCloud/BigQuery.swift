@@ -18,7 +18,8 @@ struct RowError: Equatable, Sendable {
     let message: String
 }
 
-/// BigQuery v2: `tabledata.insertAll` with the events table's schema, `tables.get`, `tables.testIamPermissions`.
+/// BigQuery v2: `tabledata.insertAll` with the events table's schema, `tables.get`,
+/// `tables.testIamPermissions`.
 @EventLoopActor
 final class BigQuery: Service {
     /// The largest request that is taken, in bytes of its body.
@@ -198,8 +199,8 @@ enum BigQueryAnswers {
         var response = HTTPResponse(
             status: 413,
             body: Array(
-                "<!DOCTYPE html>\n<title>Error 413 (Request Entity Too Large)!!1</title>\n<p>Your client issued a "
-                    .utf8) + Array("request that was too large.\n".utf8))
+                ("<!DOCTYPE html>\n<title>Error 413 (Request Entity Too Large)!!1</title>\n"
+                    + "<p>Your client issued a request that was too large.\n").utf8))
         response.fields.append("Content-Type", "text/html; charset=UTF-8")
         return response
     }

@@ -220,7 +220,8 @@ enum CertificateMaker {
     ) throws(CertificateError) {
         let constraints = request.isCertificateAuthority ? "critical,CA:TRUE" : "critical,CA:FALSE"
         try unsafe add(NID_basic_constraints, constraints, to: certificate, issuer)
-        // A certificate authority that has a server's extended key usage may be presented by a server as well.
+        // A certificate authority that has a server's extended key usage may be presented by a server as
+        // well.
         let usage =
             !request.isCertificateAuthority
             ? "critical,digitalSignature"

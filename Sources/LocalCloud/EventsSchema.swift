@@ -1,6 +1,7 @@
 import JSON
 
-/// The columns of the events table, as they are deployed, and what BigQuery says about a row that does not fit.
+/// The columns of the events table, as they are deployed, and what BigQuery says about a row that does not
+/// fit.
 enum EventsSchema {
     enum ColumnType: String { case string = "STRING", timestamp = "TIMESTAMP", json = "JSON" }
 

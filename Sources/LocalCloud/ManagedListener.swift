@@ -57,7 +57,8 @@ final class ManagedListener {
         else {
             throw LocalCloudError(
                 description:
-                    "\(name.rawValue): OpenSSL will not present this certificate (its key or digest is too weak)"
+                    "\(name.rawValue): OpenSSL will not present this certificate (its key or digest "
+                    + "is too weak)"
             )
         }
         return context

@@ -44,7 +44,8 @@ struct Quantity: Equatable {
         text = Self.canonical(trimmed, parts: parts.map(String.init), suffix: suffix, sign: sign)
     }
 
-    /// Decimals go: `1.5` is `1500m`, `.5` is `500m`, `1.5Gi` is `1536Mi`. What has none stays as it is written.
+    /// Decimals go: `1.5` is `1500m`, `.5` is `500m`, `1.5Gi` is `1536Mi`. What has none stays as it is
+    /// written.
     private static func canonical(
         _ given: ArraySlice<UInt8>, parts: [String], suffix: ArraySlice<UInt8>, sign: Double
     ) -> String {
