@@ -42,15 +42,17 @@ let package = Package(
         .executableTarget(name: "twined-functions", dependencies: ["Functions"], swiftSettings: strict),
 
         // Never shipped: the pretend Google that tests, demo and benchmarks talk to, and a plain server.
-        .target(name: "LocalCloud", dependencies: ["Net", "JSON", "COpenSSL", "CZlib"], swiftSettings: strict),
+        .target(
+            name: "LocalCloud", dependencies: ["Net", "JSON", "COpenSSL", "CZlib"], swiftSettings: strict),
         .executableTarget(name: "local-cloud", dependencies: ["LocalCloud"], swiftSettings: strict),
         .executableTarget(name: "echo-server", dependencies: ["Net"], swiftSettings: strict),
 
         .testTarget(name: "CHTTPTests", dependencies: ["CHTTP"], swiftSettings: strictTests),
-        .testTarget(name: "NetTests", dependencies: ["Net"], swiftSettings: strictTests),
+        .testTarget(name: "NetTests", dependencies: ["Net", "CHTTP"], swiftSettings: strictTests),
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: strictTests),
         .testTarget(name: "FunctionsTests", dependencies: ["Functions"], swiftSettings: strictTests),
-        .testTarget(name: "LocalCloudTests", dependencies: ["LocalCloud", "Net", "JSON"], swiftSettings: strictTests),
+        .testTarget(
+            name: "LocalCloudTests", dependencies: ["LocalCloud", "Net", "JSON"], swiftSettings: strictTests),
         .testTarget(name: "TidyTests", swiftSettings: strictTests),
     ],
     cLanguageStandard: .c17

@@ -9,26 +9,26 @@ enum state {
     SIZE,
 
     // chunk-ext = *( BWS ";" BWS name [ BWS "=" BWS value ] )
-    EXTENSION_END,          // White space was there: only ";" may follow.
+    EXTENSION_END, // White space was there: only ";" may follow.
     EXTENSION_NAME_BEGIN,
     EXTENSION_NAME,
-    EXTENSION_NAME_END,     // White space was there: only ";" or "=" may follow.
+    EXTENSION_NAME_END, // White space was there: only ";" or "=" may follow.
     EXTENSION_VALUE_BEGIN,
     EXTENSION_VALUE,
     EXTENSION_QUOTED,
     EXTENSION_QUOTED_PAIR,
     EXTENSION_QUOTED_END,
 
-    SIZE_LINE_END,          // After the CR.
+    SIZE_LINE_END, // After the CR.
     DATA,
     DATA_END,
-    DATA_LINE_END,          // After the CR.
+    DATA_LINE_END, // After the CR.
 
     TRAILER_BEGIN,
     TRAILER_NAME,
     TRAILER_VALUE,
-    TRAILER_LINE_END,       // After the CR.
-    BODY_END,               // After the CR.
+    TRAILER_LINE_END, // After the CR.
+    BODY_END, // After the CR.
 
     BODY_OK,
     BODY_BAD,
@@ -108,14 +108,20 @@ static bool take_quoted(chttp_chunked *body, uint8_t byte) {
 
 static bool take_extension(chttp_chunked *body, uint8_t byte) {
     switch (body->_state) {
-    case EXTENSION_NAME_BEGIN: return begin_extension_part(body, byte, EXTENSION_NAME, false);
+    case EXTENSION_NAME_BEGIN:
+        return begin_extension_part(body, byte, EXTENSION_NAME, false);
     case EXTENSION_NAME:
-    case EXTENSION_NAME_END: return take_extension_name(body, byte);
-    case EXTENSION_VALUE_BEGIN: return begin_extension_part(body, byte, EXTENSION_VALUE, true);
+    case EXTENSION_NAME_END:
+        return take_extension_name(body, byte);
+    case EXTENSION_VALUE_BEGIN:
+        return begin_extension_part(body, byte, EXTENSION_VALUE, true);
     case EXTENSION_QUOTED:
-    case EXTENSION_QUOTED_PAIR: return take_quoted(body, byte);
-    case EXTENSION_VALUE: return is_class(byte, CLASS_TOKEN) || end_extension(body, byte);
-    default: return end_extension(body, byte);
+    case EXTENSION_QUOTED_PAIR:
+        return take_quoted(body, byte);
+    case EXTENSION_VALUE:
+        return is_class(byte, CLASS_TOKEN) || end_extension(body, byte);
+    default:
+        return end_extension(body, byte);
     }
 }
 
@@ -141,12 +147,14 @@ static bool take_trailer(chttp_chunked *body, uint8_t byte) {
 /// Whether a byte counts as overhead: leading zeros, extensions, field lines of the trailer with their ends.
 static bool is_overhead(const chttp_chunked *body, uint8_t byte) {
     switch ((enum state)body->_state) {
-    case SIZE: return hex_value(byte) >= 0 ? body->remaining == 0 : byte != '\r';
+    case SIZE:
+        return hex_value(byte) >= 0 ? body->remaining == 0 : byte != '\r';
     case EXTENSION_QUOTED:
     case EXTENSION_QUOTED_PAIR:
     case TRAILER_NAME:
     case TRAILER_VALUE:
-    case TRAILER_LINE_END: return true;
+    case TRAILER_LINE_END:
+        return true;
     case EXTENSION_END:
     case EXTENSION_NAME_BEGIN:
     case EXTENSION_NAME:
@@ -154,8 +162,10 @@ static bool is_overhead(const chttp_chunked *body, uint8_t byte) {
     case EXTENSION_VALUE_BEGIN:
     case EXTENSION_VALUE:
     case EXTENSION_QUOTED_END:
-    case TRAILER_BEGIN: return byte != '\r';
-    default: return false;
+    case TRAILER_BEGIN:
+        return byte != '\r';
+    default:
+        return false;
     }
 }
 
@@ -167,19 +177,28 @@ static bool take_byte(chttp_chunked *body, uint8_t byte, uint32_t overhead_max) 
     }
     switch ((enum state)body->_state) {
     case SIZE_BEGIN:
-    case SIZE: return take_size(body, byte);
-    case SIZE_LINE_END: return take_line_feed(body, byte, body->remaining > 0 ? DATA : TRAILER_BEGIN);
-    case DATA_END: return byte == '\r' ? expect(body, DATA_LINE_END) : refuse(body, CHTTP_RULE_CHUNK_END);
-    case DATA_LINE_END: return byte == '\n' ? expect(body, SIZE_BEGIN) : refuse(body, CHTTP_RULE_CHUNK_END);
+    case SIZE:
+        return take_size(body, byte);
+    case SIZE_LINE_END:
+        return take_line_feed(body, byte, body->remaining > 0 ? DATA : TRAILER_BEGIN);
+    case DATA_END:
+        return byte == '\r' ? expect(body, DATA_LINE_END) : refuse(body, CHTTP_RULE_CHUNK_END);
+    case DATA_LINE_END:
+        return byte == '\n' ? expect(body, SIZE_BEGIN) : refuse(body, CHTTP_RULE_CHUNK_END);
     case TRAILER_BEGIN:
     case TRAILER_NAME:
-    case TRAILER_VALUE: return take_trailer(body, byte);
-    case TRAILER_LINE_END: return take_line_feed(body, byte, TRAILER_BEGIN);
-    case BODY_END: return take_line_feed(body, byte, BODY_OK);
+    case TRAILER_VALUE:
+        return take_trailer(body, byte);
+    case TRAILER_LINE_END:
+        return take_line_feed(body, byte, TRAILER_BEGIN);
+    case BODY_END:
+        return take_line_feed(body, byte, BODY_OK);
     case DATA:
     case BODY_OK:
-    case BODY_BAD: return false;
-    default: return take_extension(body, byte);
+    case BODY_BAD:
+        return false;
+    default:
+        return take_extension(body, byte);
     }
 }
 

@@ -15,9 +15,9 @@ typedef struct framer {
     chttp_framing *framing;
     bool request;
     bool host_seen;
-    bool coding_seen;   // A Transfer-Encoding field was there.
-    bool chunked_seen;  // Its last coding so far is chunked.
-    bool other_seen;    // It has a coding that is not chunked, first at `other_at`.
+    bool coding_seen; // A Transfer-Encoding field was there.
+    bool chunked_seen; // Its last coding so far is chunked.
+    bool other_seen; // It has a coding that is not chunked, first at `other_at`.
     uint32_t other_at;
     uint32_t coding_at; // The last coding so far.
 } framer;
@@ -156,12 +156,18 @@ static bool take_expect(framer *f, const chttp_field *field) {
 static bool take_field(framer *f, const chttp_field *field) {
     const uint8_t *name = f->bytes + field->name.at;
     switch (field->name.length) {
-    case 4: return !f->request || !chttp_equals(name, 4, "host") || take_host(f, field);
-    case 6: return !f->request || !chttp_equals(name, 6, "expect") || take_expect(f, field);
-    case 10: return !chttp_equals(name, 10, "connection") || take_connection(f, field);
-    case 14: return !chttp_equals(name, 14, "content-length") || take_content_length(f, field);
-    case 17: return !chttp_equals(name, 17, "transfer-encoding") || take_transfer_encoding(f, field);
-    default: return true;
+    case 4:
+        return !f->request || !chttp_equals(name, 4, "host") || take_host(f, field);
+    case 6:
+        return !f->request || !chttp_equals(name, 6, "expect") || take_expect(f, field);
+    case 10:
+        return !chttp_equals(name, 10, "connection") || take_connection(f, field);
+    case 14:
+        return !chttp_equals(name, 14, "content-length") || take_content_length(f, field);
+    case 17:
+        return !chttp_equals(name, 17, "transfer-encoding") || take_transfer_encoding(f, field);
+    default:
+        return true;
     }
 }
 

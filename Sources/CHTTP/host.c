@@ -12,7 +12,7 @@ enum phase {
     NAME_PERCENT_LOW,
     V6_BEGIN,
     V6_FIRST_COLON,
-    V6_GROUP,     // Digits that may still turn out to be the first octet of an IPv4 address.
+    V6_GROUP, // Digits that may still turn out to be the first octet of an IPv4 address.
     V6_HEX_GROUP, // Digits that may not.
     V6_COLON,
     V6_COMPRESSED,
@@ -56,7 +56,7 @@ static bool begin_ipv4(chttp_host *host) {
 static bool take_group(chttp_host *host, uint8_t byte) {
     if (hex_value(byte) >= 0) {
         if (host->digits == 4) return false;
-        uint32_t value = host->value * 10u + (is_digit(byte) ? byte - '0' : 0u);
+        uint32_t value = host->value * 10u + (uint32_t)(is_digit(byte) ? byte - '0' : 0);
         bool octet = host->phase == V6_GROUP && is_digit(byte) && host->value != 0 && value <= 255;
         host->value = octet ? value : 0;
         host->digits++;
@@ -82,7 +82,7 @@ static bool take_separator(chttp_host *host, uint8_t byte) {
 static bool take_octet(chttp_host *host, uint8_t byte) {
     if (is_digit(byte)) {
         bool first = host->phase == V4_BEGIN;
-        uint32_t value = first ? byte - '0' : host->value * 10u + (byte - '0');
+        uint32_t value = (first ? 0u : host->value * 10u) + (uint32_t)(byte - '0');
         if (value > 255 || (!first && host->value == 0)) return false;
         host->value = value;
         return move(host, V4_OCTET);
@@ -95,7 +95,6 @@ static bool take_octet(chttp_host *host, uint8_t byte) {
 
 static bool begin_port(chttp_host *host, uint8_t byte) {
     host->digits = 0;
-    host->value = 0;
     return byte == ':' && move(host, PORT);
 }
 
@@ -112,19 +111,27 @@ static bool take_port(chttp_host *host, uint8_t byte) {
 static bool take(chttp_host *host, uint8_t byte) {
     switch ((enum phase)host->phase) {
     case NAME_BEGIN:
-    case NAME: return take_name(host, byte);
-    case NAME_PERCENT_HIGH: return hex_value(byte) >= 0 && move(host, NAME_PERCENT_LOW);
-    case NAME_PERCENT_LOW: return hex_value(byte) >= 0 && move(host, NAME);
+    case NAME:
+        return take_name(host, byte);
+    case NAME_PERCENT_HIGH:
+        return hex_value(byte) >= 0 && move(host, NAME_PERCENT_LOW);
+    case NAME_PERCENT_LOW:
+        return hex_value(byte) >= 0 && move(host, NAME);
     case V6_BEGIN:
     case V6_FIRST_COLON:
     case V6_COLON:
-    case V6_COMPRESSED: return take_separator(host, byte);
+    case V6_COMPRESSED:
+        return take_separator(host, byte);
     case V6_GROUP:
-    case V6_HEX_GROUP: return take_group(host, byte);
+    case V6_HEX_GROUP:
+        return take_group(host, byte);
     case V4_BEGIN:
-    case V4_OCTET: return take_octet(host, byte);
-    case V6_CLOSED: return begin_port(host, byte);
-    case PORT: return take_port(host, byte);
+    case V4_OCTET:
+        return take_octet(host, byte);
+    case V6_CLOSED:
+        return begin_port(host, byte);
+    case PORT:
+        return take_port(host, byte);
     }
     return false;
 }

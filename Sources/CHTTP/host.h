@@ -8,11 +8,11 @@
 /// calls.
 typedef struct chttp_host {
     uint32_t phase : 4;
-    uint32_t groups : 4;     // IPv6: groups of hexadecimal digits that are complete.
-    uint32_t digits : 3;     // Digits of the current group, octet or port; a port counts only its first.
+    uint32_t groups : 4; // IPv6: groups of hexadecimal digits that are complete.
+    uint32_t digits : 3; // Digits of the current group, octet or port; a port counts only its first.
     uint32_t compressed : 1; // IPv6: "::" was seen.
-    uint32_t octets : 3;     // IPv6 that ends in IPv4: octets that are complete.
-    uint32_t value : 16;     // Decimal value of the current octet or of the port.
+    uint32_t octets : 3; // IPv6 that ends in IPv4: octets that are complete.
+    uint32_t value : 16; // Decimal value of the current octet or of the port.
 } chttp_host;
 
 _Static_assert(sizeof(chttp_host) == sizeof(uint32_t), "a host must fit a scanner's detail");

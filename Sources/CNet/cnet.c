@@ -35,7 +35,8 @@ void cnet_eventfd_drain(int descriptor) {
 }
 
 _Static_assert(sizeof(cnet_event) == sizeof(struct epoll_event), "cnet_event is not the kernel's");
-_Static_assert(offsetof(cnet_event, data) == offsetof(struct epoll_event, data), "cnet_event is not the kernel's");
+_Static_assert(offsetof(cnet_event, data) == offsetof(struct epoll_event, data),
+               "cnet_event is not the kernel's");
 _Static_assert(CNET_READABLE == EPOLLIN && CNET_WRITABLE == EPOLLOUT && CNET_ERROR == EPOLLERR &&
                    CNET_HANG_UP == EPOLLHUP && CNET_PEER_HANG_UP == EPOLLRDHUP,
                "an event's value is not the kernel's");
@@ -97,8 +98,4 @@ int cnet_start_thread(void (*body)(void *), void *argument) {
     pthread_attr_destroy(&attributes);
     if (error != 0) free(start);
     return error;
-}
-
-const void *cnet_find(const void *haystack, size_t length, const void *needle, size_t needle_length) {
-    return memmem(haystack, length, needle, needle_length);
 }

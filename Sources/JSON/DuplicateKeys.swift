@@ -2,27 +2,26 @@
 ///
 /// Few keys are compared pairwise by a fingerprint; many go through a table with Swift's `Hasher`, whose
 /// seed is random in each process, so that nobody can choose keys that collide.
-struct DuplicateKeys {
+enum DuplicateKeys {
     static let pairwiseMax = 16
 
-    private var keys: [Int] = []
-    private var fingerprints: [UInt32] = []
-
-    mutating func exist(
-        inObjectAt index: Int, of object: JSONParser.OpenContainer, on tape: [UInt32], _ bytes: Span<UInt8>
+    static func exist(
+        inObjectAt index: Int, of object: JSONParser.OpenContainer, on tape: Span<UInt32>,
+        _ bytes: Span<UInt8>
     ) -> Bool {
-        if object.hasEscapedKey || object.memberCount > Self.pairwiseMax {
-            return Self.existByHashing(inObjectAt: index, count: object.memberCount, on: tape, bytes)
+        if object.hasEscapedKey || object.memberCount > pairwiseMax {
+            return existByHashing(inObjectAt: index, count: object.memberCount, on: tape, bytes)
         }
-        keys.removeAll(keepingCapacity: true)
-        fingerprints.removeAll(keepingCapacity: true)
+        var keys = InlineArray<16, Int>(repeating: 0)
+        var fingerprints = InlineArray<16, UInt32>(repeating: 0)
+        var count = 0
         var key = index + 3
         let end = Int(tape[index + 1])
         while key < end {
             let offset = Tape.offset(of: tape[key])
             let length = Int(tape[key + 1])
-            let fingerprint = Self.fingerprint(bytes, offset, length)
-            for earlier in 0..<keys.count where fingerprints[earlier] == fingerprint {
+            let fingerprint = fingerprint(bytes, offset, length)
+            for earlier in 0..<count where fingerprints[earlier] == fingerprint {
                 let other = keys[earlier]
                 if Int(tape[other + 1]) == length,
                     bytesAreEqual(bytes, offset, Tape.offset(of: tape[other]), count: length)
@@ -30,8 +29,9 @@ struct DuplicateKeys {
                     return true
                 }
             }
-            keys.append(key)
-            fingerprints.append(fingerprint)
+            keys[count] = key
+            fingerprints[count] = fingerprint
+            count += 1
             key = Tape.next(after: key + 2, on: tape)
         }
         return false
@@ -47,7 +47,7 @@ struct DuplicateKeys {
     }
 
     private static func existByHashing(
-        inObjectAt index: Int, count: Int, on tape: [UInt32], _ bytes: Span<UInt8>
+        inObjectAt index: Int, count: Int, on tape: Span<UInt32>, _ bytes: Span<UInt8>
     ) -> Bool {
         var table = KeyTable(keysMax: count)
         var key = index + 3
@@ -62,8 +62,10 @@ struct DuplicateKeys {
 
 /// The keys of one object by content, with open addressing.
 struct KeyTable {
-    /// The tape index of a key plus 1, 0 where free.
+    /// A key's place in `keys` plus 1, 0 where free.
     private var slots: [UInt32]
+    /// Tape indices of the keys, in the order they came in.
+    private var keys: [UInt32] = []
     private let mask: Int
 
     init(keysMax: Int) {
@@ -73,19 +75,20 @@ struct KeyTable {
         mask = size - 1
     }
 
-    /// Takes the key in, or returns the tape index of the equal key that is in already.
-    mutating func insert(_ key: Int, on tape: [UInt32], _ bytes: Span<UInt8>) -> Int? {
+    /// Takes the key in as the last one, or returns the place of the equal key that is in already.
+    mutating func insert(_ key: Int, on tape: Span<UInt32>, _ bytes: Span<UInt8>) -> Int? {
         var slot = Self.hash(key, on: tape, bytes) & mask
         while slots[slot] != 0 {
-            let other = Int(slots[slot]) - 1
-            if Self.areEqual(key, other, on: tape, bytes) { return other }
+            let place = Int(slots[slot]) - 1
+            if Self.areEqual(key, Int(keys[place]), on: tape, bytes) { return place }
             slot = (slot + 1) & mask
         }
-        slots[slot] = UInt32(key + 1)
+        keys.append(UInt32(key))
+        slots[slot] = UInt32(keys.count)
         return nil
     }
 
-    private static func hash(_ key: Int, on tape: [UInt32], _ bytes: Span<UInt8>) -> Int {
+    private static func hash(_ key: Int, on tape: Span<UInt32>, _ bytes: Span<UInt8>) -> Int {
         let offset = Tape.offset(of: tape[key])
         let length = Int(tape[key + 1])
         if Tape.tag(of: tape[key]) == .escapedString {
@@ -113,7 +116,9 @@ struct KeyTable {
         return hasher.finalize()
     }
 
-    private static func areEqual(_ key: Int, _ other: Int, on tape: [UInt32], _ bytes: Span<UInt8>) -> Bool {
+    private static func areEqual(_ key: Int, _ other: Int, on tape: Span<UInt32>, _ bytes: Span<UInt8>)
+        -> Bool
+    {
         let range = Tape.offset(of: tape[key])..<Tape.offset(of: tape[key]) + Int(tape[key + 1])
         let otherRange = Tape.offset(of: tape[other])..<Tape.offset(of: tape[other]) + Int(tape[other + 1])
         if Tape.tag(of: tape[key]) != .escapedString, Tape.tag(of: tape[other]) != .escapedString {

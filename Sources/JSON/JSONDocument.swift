@@ -33,10 +33,8 @@ public final class JSONDocument: Sendable {
             guard allowsByteOrderMark else { throw JSONError(.byteOrderMark, at: start) }
             start += 3
         }
-        var parser = JSONParser(end: range.upperBound, byteCount: range.count, depthMax: depthMax)
-        try parser.parse(bytes.span, from: start)
+        tape = try JSONParser.tape(of: bytes.span, in: start..<range.upperBound, depthMax: depthMax)
         source = bytes
-        tape = parser.tape
     }
 
     /// The value that is the text.
@@ -193,7 +191,8 @@ extension JSONDocument.Value {
     public func member(named key: [UInt8]) -> JSONDocument.Value? { find(key) }
 
     private func find(_ name: some Collection<UInt8>) -> JSONDocument.Value? {
-        let tape = document.tape
+        let words = document.tape
+        let tape = words.span
         guard isObject else { return nil }
         let end = Int(tape[index + 1])
         let isUnique = tag == .object

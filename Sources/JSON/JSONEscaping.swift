@@ -8,6 +8,10 @@ public enum JSONEscaping {
         case utf8
     }
 
+    /// No byte needs more than six: `\u001f`, and the 2 to 4 bytes of a sequence 6 to 12 together.
+    static let growthMax = 6
+    private static let chunkBytes = 2_048
+
     /// Appends bytes as the inside of a string literal: quotes and backslashes escaped, control characters
     /// by their short escapes or `\u00XX`, DEL as `\u007f` in the ASCII form, `/` as it is (all as Python).
     ///
@@ -15,19 +19,13 @@ public enum JSONEscaping {
     /// whatever else is no UTF-8 becomes U+FFFD, one for each maximal ill-formed part, so that the text
     /// written is always valid.
     public static func append(_ bytes: Span<UInt8>, to output: inout [UInt8], form: Form) {
-        let end = bytes.count
         var position = 0
-        while position < end {
-            let run = plainRun(bytes, from: position, to: end)
-            output.append(copying: bytes, position..<run)
-            position = run
-            guard position < end else { return }
-            let byte = bytes[position]
-            if byte < 0x80 {
-                append(ascii: byte, to: &output, form: form)
-                position += 1
-            } else {
-                position = append(nonASCIIAt: position, of: bytes, to: &output, form: form)
+        while position < bytes.count {
+            // In pieces, so that a long text does not reserve six times its size. A piece may end up to three
+            // bytes late, in the middle of its last character.
+            let end = min(position + chunkBytes, bytes.count)
+            output.append(addingCapacity: (end - position + 4) * growthMax) { span in
+                position = append(bytes, position, to: end, &span, form)
             }
         }
     }
@@ -38,6 +36,27 @@ public enum JSONEscaping {
     ) {
         let span = bytes.span
         append(span.extracting(range ?? 0..<bytes.count), to: &output, form: form)
+    }
+
+    /// Escapes from `start` until `end` is reached or passed, and returns the position that was reached.
+    static func append(
+        _ bytes: Span<UInt8>, _ start: Int, to end: Int, _ output: inout OutputSpan<UInt8>, _ form: Form
+    ) -> Int {
+        var position = start
+        while position < end {
+            let run = plainRun(bytes, from: position, to: end)
+            output.append(copying: bytes, position..<run)
+            position = run
+            guard position < end else { break }
+            let byte = bytes[position]
+            if byte < 0x80 {
+                append(ascii: byte, to: &output, form)
+                position += 1
+            } else {
+                position = append(nonASCIIAt: position, of: bytes, to: &output, form)
+            }
+        }
+        return position
     }
 
     /// The position of the first byte that cannot be copied as it is.
@@ -57,24 +76,26 @@ public enum JSONEscaping {
         return position
     }
 
-    /// Appends one ASCII character that is a quote, a backslash, a control character or DEL.
-    static func append(ascii byte: UInt8, to output: inout [UInt8], form: Form) {
-        if byte == 0x7F, form == .utf8 { return output.append(byte) }
-        output.append(0x5C)
+    /// Appends one ASCII character, escaped where it has to be.
+    static func append(ascii byte: UInt8, to output: inout OutputSpan<UInt8>, _ form: Form) {
         switch byte {
-        case 0x22, 0x5C: output.append(byte)
-        case 0x08: output.append(0x62)
-        case 0x0C: output.append(0x66)
-        case 0x0A: output.append(0x6E)
-        case 0x0D: output.append(0x72)
-        case 0x09: output.append(0x74)
-        default: append(digitsOf: UInt32(byte), to: &output)
+        case 0x22, 0x5C:
+            output.append(0x5C)
+            output.append(byte)
+        case 0x08: output.append(ascii: "\\b")
+        case 0x0C: output.append(ascii: "\\f")
+        case 0x0A: output.append(ascii: "\\n")
+        case 0x0D: output.append(ascii: "\\r")
+        case 0x09: output.append(ascii: "\\t")
+        case 0..<0x20: output.append(escapeOf: UInt32(byte))
+        case 0x7F where form == .ascii: output.append(escapeOf: 0x7F)
+        default: output.append(byte)
         }
     }
 
     /// Appends what stands at a byte of 0x80 or more, and returns the position after it.
     private static func append(
-        nonASCIIAt position: Int, of bytes: Span<UInt8>, to output: inout [UInt8], form: Form
+        nonASCIIAt position: Int, of bytes: Span<UInt8>, to output: inout OutputSpan<UInt8>, _ form: Form
     ) -> Int {
         let end = bytes.count
         let length = UTF8Grammar.sequenceLength(bytes, at: position, to: end)
@@ -86,48 +107,24 @@ public enum JSONEscaping {
             return position + length
         }
         if let surrogate = UTF8Grammar.surrogate(bytes, at: position, to: end) {
-            append(unit: surrogate, to: &output)
+            output.append(escapeOf: surrogate)
             return position + 3
         }
         switch form {
-        case .utf8: UTF8Grammar.append(0xFFFD, to: &output)
-        case .ascii: append(unit: 0xFFFD, to: &output)
+        case .utf8: output.append(codePoint: 0xFFFD)
+        case .ascii: output.append(escapeOf: 0xFFFD)
         }
         return position + UTF8Grammar.illFormedLength(bytes, at: position, to: end)
     }
 
     /// Appends a code point as one escape, or as a surrogate pair.
-    static func append(codePoint: UInt32, to output: inout [UInt8]) {
-        if codePoint < 0x10000 {
-            append(unit: codePoint, to: &output)
-        } else {
-            append(unit: 0xD7C0 + codePoint >> 10, to: &output)
-            append(unit: 0xDC00 | codePoint & 0x3FF, to: &output)
-        }
-    }
-
-    /// Appends one UTF-16 unit as an escape.
-    static func append(unit: UInt32, to output: inout [UInt8]) {
-        output.append(0x5C)
-        append(digitsOf: unit, to: &output)
-    }
-
-    private static func append(digitsOf unit: UInt32, to output: inout [UInt8]) {
-        output.append(0x75)
-        for shift: UInt32 in [12, 8, 4, 0] {
-            let digit = UInt8(unit >> shift & 0xF)
-            output.append(digit < 10 ? 0x30 + digit : 0x57 + digit)
-        }
-    }
-}
-
-extension [UInt8] {
-    /// Appends a range of a span.
     @inline(__always)
-    mutating func append(copying bytes: Span<UInt8>, _ range: Range<Int>) {
-        guard !range.isEmpty else { return }
-        append(addingCapacity: range.count) { output in
-            for index in range { output.append(bytes[index]) }
+    static func append(codePoint: UInt32, to output: inout OutputSpan<UInt8>) {
+        if codePoint < 0x10000 {
+            output.append(escapeOf: codePoint)
+        } else {
+            output.append(escapeOf: 0xD7C0 + codePoint >> 10)
+            output.append(escapeOf: 0xDC00 | codePoint & 0x3FF)
         }
     }
 }

@@ -10,42 +10,53 @@ struct JSONParser {
         var hasEscapedKey: Bool
     }
 
-    private(set) var tape: [UInt32] = []
     private var open: [OpenContainer] = []
-    private var duplicates = DuplicateKeys()
     private let end: Int
     private let depthMax: Int
 
-    init(end: Int, byteCount: Int, depthMax: Int) {
+    private init(end: Int, depthMax: Int) {
         self.end = end
         self.depthMax = depthMax
-        // A large text gets the tape of the densest array of numbers at once: pages that are never written
-        // cost nothing, whereas growing would copy. A small one gets what is usual.
-        tape.reserveCapacity(byteCount > 65_536 ? byteCount / 2 : byteCount / 5 + 8)
     }
 
-    mutating func parse(_ bytes: Span<UInt8>, from start: Int) throws(JSONError) {
+    /// The tape of the text in `range`.
+    ///
+    /// It gets room for the densest text at once: pages that are never written cost nothing, whereas growing
+    /// would copy.
+    static func tape(
+        of bytes: Span<UInt8>, in range: Range<Int>, depthMax: Int
+    ) throws(JSONError) -> [UInt32] {
+        var parser = JSONParser(end: range.upperBound, depthMax: depthMax)
+        let wordsMax = Tape.wordsMax(byteCount: range.count, depthMax: depthMax)
+        return try [UInt32](capacity: wordsMax) { (tape: inout OutputSpan<UInt32>) throws(JSONError) in
+            try parser.parse(bytes, from: range.lowerBound, to: &tape)
+        }
+    }
+
+    private mutating func parse(
+        _ bytes: Span<UInt8>, from start: Int, to tape: inout OutputSpan<UInt32>
+    ) throws(JSONError) {
         var position = JSONScanner.whiteSpace(bytes, from: start, to: end)
         guard position < end else { throw JSONError(.emptyDocument, at: position) }
         var expectsKey = false
         while true {
             if expectsKey {
-                position = try key(bytes, at: position)
+                position = try key(bytes, at: position, to: &tape)
                 expectsKey = false
             }
             position = JSONScanner.whiteSpace(bytes, from: position, to: end)
             guard position < end else { throw JSONError(.unexpectedEnd, at: end) }
             let byte = bytes[position]
             if byte == 0x7B || byte == 0x5B {
-                position = try begin(bytes, at: position, isObject: byte == 0x7B)
+                position = try begin(bytes, at: position, isObject: byte == 0x7B, to: &tape)
                 if position < end, bytes[position] == byte + 2 {
-                    position = close(bytes, at: position)
+                    position = close(bytes, at: position, on: &tape)
                 } else {
                     expectsKey = byte == 0x7B
                     continue
                 }
             } else {
-                position = try scalar(bytes, at: position, first: byte)
+                position = try Self.scalar(bytes, at: position, end: end, first: byte, to: &tape)
             }
             // A value has ended: close what ends with it, then go on behind a comma.
             while true {
@@ -64,14 +75,14 @@ struct JSONParser {
                 guard byte == (container.isObject ? 0x7D : 0x5D) else {
                     throw JSONError(.unexpectedByte, at: position)
                 }
-                position = close(bytes, at: position)
+                position = close(bytes, at: position, on: &tape)
             }
         }
     }
 
     /// Opens a container and returns the position of what follows its bracket.
     private mutating func begin(
-        _ bytes: Span<UInt8>, at position: Int, isObject: Bool
+        _ bytes: Span<UInt8>, at position: Int, isObject: Bool, to tape: inout OutputSpan<UInt32>
     ) throws(JSONError) -> Int {
         guard open.count < depthMax else { throw JSONError(.nestingTooDeep, at: position) }
         open.append(
@@ -83,13 +94,15 @@ struct JSONParser {
     }
 
     /// Closes the innermost container, whose closing bracket is at `position`.
-    private mutating func close(_ bytes: Span<UInt8>, at position: Int) -> Int {
+    private mutating func close(
+        _ bytes: Span<UInt8>, at position: Int, on tape: inout OutputSpan<UInt32>
+    ) -> Int {
         let container = open.removeLast()
         let index = container.tapeIndex
         tape[index + 1] = UInt32(tape.count)
         tape[index + 2] = UInt32(position + 1)
         if container.memberCount > 1,
-            duplicates.exist(inObjectAt: index, of: container, on: tape, bytes)
+            DuplicateKeys.exist(inObjectAt: index, of: container, on: tape.span, bytes)
         {
             tape[index] = Tape.word(.objectWithDuplicates, Tape.offset(of: tape[index]))
         }
@@ -97,7 +110,9 @@ struct JSONParser {
     }
 
     /// A key and its colon.
-    private mutating func key(_ bytes: Span<UInt8>, at start: Int) throws(JSONError) -> Int {
+    private mutating func key(
+        _ bytes: Span<UInt8>, at start: Int, to tape: inout OutputSpan<UInt32>
+    ) throws(JSONError) -> Int {
         var position = JSONScanner.whiteSpace(bytes, from: start, to: end)
         guard position < end else { throw JSONError(.unexpectedEnd, at: end) }
         guard bytes[position] == 0x22 else { throw JSONError(.unexpectedByte, at: position) }
@@ -112,8 +127,8 @@ struct JSONParser {
         return position + 1
     }
 
-    private mutating func scalar(
-        _ bytes: Span<UInt8>, at position: Int, first: UInt8
+    private static func scalar(
+        _ bytes: Span<UInt8>, at position: Int, end: Int, first: UInt8, to tape: inout OutputSpan<UInt32>
     ) throws(JSONError) -> Int {
         switch first {
         case 0x22:
@@ -125,15 +140,16 @@ struct JSONParser {
             let scanned = try JSONScanner.number(bytes, from: position, to: end)
             tape.append(Tape.word(scanned.isInteger ? .integer : .fractional, position))
             return scanned.end
-        case 0x74: return try word("true", .true, bytes, at: position)
-        case 0x66: return try word("false", .false, bytes, at: position)
-        case 0x6E: return try word("null", .null, bytes, at: position)
+        case 0x74: return try word("true", .true, bytes, at: position, end: end, to: &tape)
+        case 0x66: return try word("false", .false, bytes, at: position, end: end, to: &tape)
+        case 0x6E: return try word("null", .null, bytes, at: position, end: end, to: &tape)
         default: throw JSONError(.unexpectedByte, at: position)
         }
     }
 
-    private mutating func word(
-        _ word: String, _ tag: Tag, _ bytes: Span<UInt8>, at start: Int
+    private static func word(
+        _ word: String, _ tag: Tag, _ bytes: Span<UInt8>, at start: Int, end: Int,
+        to tape: inout OutputSpan<UInt32>
     ) throws(JSONError) -> Int {
         var position = start
         for byte in word.utf8 {

@@ -32,7 +32,7 @@ extension JSONDocument.Value {
         to output: inout [UInt8], form: JSONPythonForm = .standard, omitting omitted: [String] = []
     ) -> Bool {
         var writer = JSONPythonWriter(document: document, form: form)
-        writer.write(from: self, omitting: omitted, to: &output)
+        writer.write(index, omitting: omitted, to: &output)
         return writer.isComplete
     }
 
@@ -50,15 +50,26 @@ extension JSONDocument.Value {
 
 /// Python's form of a string that is not part of a document.
 public enum JSONPythonText {
-    /// Appends a string literal, with its quotes, for WTF-8 bytes: as `json.dumps` writes the same text.
-    /// What is no UTF-8 becomes U+FFFD.
+    /// Appends a string literal, with its quotes, for WTF-8 bytes or a range of them: as `json.dumps`
+    /// writes the same text. What is no UTF-8 becomes U+FFFD.
     public static func appendString(
-        _ content: [UInt8], to output: inout [UInt8], form: JSONPythonForm = .standard
+        _ bytes: [UInt8], in range: Range<Int>? = nil, to output: inout [UInt8],
+        form: JSONPythonForm = .standard
     ) {
+        let range = range ?? 0..<bytes.count
+        let escaping: JSONEscaping.Form = form.escapesNonASCII ? .ascii : .utf8
         output.append(0x22)
-        let start = output.count
-        JSONEscaping.append(content, to: &output, form: form.escapesNonASCII ? .ascii : .utf8)
-        if form.escapesDollars { JSONPythonWriter.escapeDollars(in: &output, from: start) }
+        if form.escapesDollars, bytes[range].contains(0x24) {
+            var escaped: [UInt8] = []
+            JSONEscaping.append(bytes, in: range, to: &escaped, form: escaping)
+            output.append(addingCapacity: escaped.count * 6) { span in
+                var dollars = DollarEscaping()
+                for byte in escaped where !dollars.holds(UInt32(byte), to: &span) { span.append(byte) }
+                dollars.finish(&span)
+            }
+        } else {
+            JSONEscaping.append(bytes, in: range, to: &output, form: escaping)
+        }
         output.append(0x22)
     }
 }

@@ -1,177 +1,281 @@
 /// Walks a tape and writes Python's text of it. No recursion: a stack holds what is open.
 struct JSONPythonWriter {
     /// A container that is being written.
-    private struct Open {
-        /// The tape index of the next element or key, or the place in `folded`.
+    private struct Container {
+        /// The tape index of the next element or key; the place among the folded members where there are
+        /// some.
         var position: Int
         var end: Int
         var isObject: Bool
-        var isFirst: Bool
-        /// The members of an object that has some key twice.
-        var folded: [(key: Int, value: Int)]?
+        /// Whether the members stand in the last array of `folded`.
+        var isFolded: Bool
+        var isFirst = true
     }
 
-    private let source: [UInt8]
-    private let tape: [UInt32]
+    private let document: JSONDocument
     private let form: JSONPythonForm
-    private var open: [Open] = []
+    /// Containers around the current one.
+    private var open: [Container] = []
+    /// The members of each open object that has some key twice.
+    private var folded: [[(key: Int, value: Int)]] = []
     /// False once a lone surrogate stood where only UTF-8 is written.
     private(set) var isComplete = true
 
     init(document: JSONDocument, form: JSONPythonForm) {
-        source = document.source
-        tape = document.tape
+        self.document = document
         self.form = form
-    }
-
-    mutating func write(from value: JSONDocument.Value, omitting omitted: [String], to output: inout [UInt8])
-    {
-        begin(value.index, of: value.document, to: &output)
-        while var container = open.popLast() {
-            guard container.position < container.end else {
-                output.append(container.isObject ? 0x7D : 0x5D)
-                continue
-            }
-            var item = container.position
-            if container.isObject {
-                var key = container.position
-                if let folded = container.folded {
-                    (key, item) = folded[container.position]
-                    container.position += 1
-                } else {
-                    item = key + 2
-                    container.position = Tape.next(after: item, on: tape)
-                }
-                if open.isEmpty, !omitted.isEmpty, isOmitted(key, of: value.document, omitted) {
-                    open.append(container)
-                    continue
-                }
-                if !container.isFirst { output.append(contentsOf: Self.comma) }
-                string(key, to: &output)
-                output.append(0x3A)
-                output.append(0x20)
-            } else {
-                container.position = Tape.next(after: item, on: tape)
-                if !container.isFirst { output.append(contentsOf: Self.comma) }
-            }
-            container.isFirst = false
-            open.append(container)
-            begin(item, of: value.document, to: &output)
-        }
     }
 
     private var escaping: JSONEscaping.Form { form.escapesNonASCII ? .ascii : .utf8 }
 
-    private static let comma: [UInt8] = [0x2C, 0x20]
+    /// Writes the value at `root`, without the members of it that are named.
+    mutating func write(_ root: Int, omitting omitted: [String], to output: inout [UInt8]) {
+        let source = document.source
+        let tape = document.tape
+        let bytesMax = lengthMax(root, tape.span, source.span)
+        output.append(addingCapacity: bytesMax) { span in
+            write(root, omitted, tape.span, source.span, to: &span)
+        }
+    }
 
-    private func isOmitted(_ key: Int, of document: JSONDocument, _ omitted: [String]) -> Bool {
+    /// No less than what is written for the value at `root`: its length in the source, with something for
+    /// each node (a space behind a comma or colon, the zeros of `1e15`) and for each character that is
+    /// escaped.
+    private func lengthMax(_ root: Int, _ tape: Span<UInt32>, _ bytes: Span<UInt8>) -> Int {
+        let range = JSONDocument.Value(document: document, index: root).rawRange
+        var sum = range.count
+        let end = Tape.next(after: root, on: tape)
+        var index = root
+        while index < end {
+            sum += 1
+            let tag = Tape.tag(of: tape[index])
+            switch tag {
+            case .null, .true, .false, .integer: index += 1
+            case .fractional:
+                sum += PythonFloat.lengthMax
+                index += 1
+            case .plainString, .unicodeString, .escapedString:
+                if tag != .plainString || form.escapesDollars {
+                    let start = Tape.offset(of: tape[index])
+                    sum += escapesMax(start..<start + Int(tape[index + 1]), bytes)
+                }
+                index += 2
+            case .array, .object, .objectWithDuplicates: index += 3
+            }
+        }
+        return sum
+    }
+
+    private func escapesMax(_ range: Range<Int>, _ bytes: Span<UInt8>) -> Int {
+        var sum = 0
+        for position in range {
+            let byte = bytes[position]
+            if byte >= 0x80 {
+                // Two to four bytes become six to twelve.
+                sum += 2
+            } else if byte == 0x7F || byte == 0x24 {
+                sum += 5
+            }
+        }
+        return sum
+    }
+
+    private mutating func write(
+        _ root: Int, _ omitted: [String], _ tape: Span<UInt32>, _ bytes: Span<UInt8>,
+        to output: inout OutputSpan<UInt8>
+    ) {
+        guard var current = begin(root, tape, bytes, to: &output) else { return }
+        while true {
+            guard current.position < current.end else {
+                output.append(current.isObject ? 0x7D : 0x5D)
+                if current.isFolded { folded.removeLast() }
+                guard let outer = open.popLast() else { return }
+                current = outer
+                continue
+            }
+            let item: Int
+            if current.isObject {
+                let key: Int
+                (key, item) = nextMember(of: &current, tape)
+                if open.isEmpty, !omitted.isEmpty, isOmitted(key, omitted) { continue }
+                separate(&current, in: &output)
+                string(key, tape, bytes, to: &output)
+                output.append(0x3A)
+                output.append(0x20)
+            } else {
+                item = current.position
+                current.position = Tape.next(after: item, on: tape)
+                separate(&current, in: &output)
+            }
+            if let inner = begin(item, tape, bytes, to: &output) {
+                open.append(current)
+                current = inner
+            }
+        }
+    }
+
+    @inline(__always)
+    private func separate(_ container: inout Container, in output: inout OutputSpan<UInt8>) {
+        if container.isFirst {
+            container.isFirst = false
+        } else {
+            output.append(0x2C)
+            output.append(0x20)
+        }
+    }
+
+    private func nextMember(of object: inout Container, _ tape: Span<UInt32>) -> (key: Int, value: Int) {
+        if object.isFolded {
+            let member = folded[folded.count - 1][object.position]
+            object.position += 1
+            return member
+        }
+        let key = object.position
+        object.position = Tape.next(after: key + 2, on: tape)
+        return (key, key + 2)
+    }
+
+    private func isOmitted(_ key: Int, _ omitted: [String]) -> Bool {
         let key = JSONDocument.Value(document: document, index: key)
         return omitted.contains { key.equals($0) }
     }
 
-    /// Writes a scalar, or opens a container.
-    private mutating func begin(_ index: Int, of document: JSONDocument, to output: inout [UInt8]) {
+    /// Writes a scalar, or begins a container and returns it.
+    private mutating func begin(
+        _ index: Int, _ tape: Span<UInt32>, _ bytes: Span<UInt8>, to output: inout OutputSpan<UInt8>
+    ) -> Container? {
         let word = tape[index]
         let tag = Tape.tag(of: word)
         switch tag {
-        case .null: output.append(contentsOf: "null".utf8)
-        case .true: output.append(contentsOf: "true".utf8)
-        case .false: output.append(contentsOf: "false".utf8)
-        case .integer: integer(at: Tape.offset(of: word), to: &output)
-        case .fractional: PythonFloat.append(source, at: Tape.offset(of: word), to: &output)
-        case .plainString, .unicodeString, .escapedString: string(index, to: &output)
+        case .null: output.append(ascii: "null")
+        case .true: output.append(ascii: "true")
+        case .false: output.append(ascii: "false")
+        case .integer: integer(bytes, at: Tape.offset(of: word), to: &output)
+        case .fractional: PythonFloat.append(bytes, at: Tape.offset(of: word), to: &output)
+        case .plainString, .unicodeString, .escapedString: string(index, tape, bytes, to: &output)
         case .array, .object:
-            output.append(tag == .array ? 0x5B : 0x7B)
-            open.append(
-                Open(position: index + 3, end: Int(tape[index + 1]), isObject: tag == .object, isFirst: true))
+            let isObject = tag == .object
+            output.append(isObject ? 0x7B : 0x5B)
+            return Container(
+                position: index + 3, end: Int(tape[index + 1]), isObject: isObject, isFolded: false)
         case .objectWithDuplicates:
             output.append(0x7B)
-            let folded = JSONDocument.Value(document: document, index: index).foldedMembers()
-            open.append(
-                Open(position: 0, end: folded.count, isObject: true, isFirst: true, folded: folded))
+            let members = JSONDocument.Value(document: document, index: index).foldedMembers()
+            folded.append(members)
+            return Container(position: 0, end: members.count, isObject: true, isFolded: true)
         }
+        return nil
     }
 
-    private func integer(at start: Int, to output: inout [UInt8]) {
-        let end = JSONNumber.end(source.span, from: start)
-        if end == start + 2, source[start] == 0x2D, source[start + 1] == 0x30 {
-            output.append(0x30)
-        } else {
-            output.append(contentsOf: source[start..<end])
+    private func integer(_ bytes: Span<UInt8>, at start: Int, to output: inout OutputSpan<UInt8>) {
+        var position = start
+        if bytes[start] == 0x2D {
+            if bytes[start + 1] != 0x30 { output.append(0x2D) }
+            position += 1
+        }
+        while position < bytes.count, bytes[position] &- 0x30 < 10 {
+            output.append(bytes[position])
+            position += 1
         }
     }
 
     /// Writes a string with its quotes.
-    private mutating func string(_ index: Int, to output: inout [UInt8]) {
+    private mutating func string(
+        _ index: Int, _ tape: Span<UInt32>, _ bytes: Span<UInt8>, to output: inout OutputSpan<UInt8>
+    ) {
         let start = Tape.offset(of: tape[index])
-        let range = start..<start + Int(tape[index + 1])
+        let end = start + Int(tape[index + 1])
         output.append(0x22)
-        let written = output.count
-        switch Tape.tag(of: tape[index]) {
-        case .plainString: output.append(contentsOf: source[range])
-        case .unicodeString:
-            JSONEscaping.append(source, in: range, to: &output, form: escaping)
-        default: escapedString(range, to: &output)
+        if form.escapesDollars {
+            var dollars = DollarEscaping()
+            stringEscapingDollars(bytes, start..<end, &dollars, to: &output)
+        } else if Tape.tag(of: tape[index]) == .plainString {
+            output.append(copying: bytes, start..<end)
+        } else {
+            content(bytes, start..<end, to: &output)
         }
-        if form.escapesDollars { Self.escapeDollars(in: &output, from: written) }
         output.append(0x22)
     }
 
-    /// Writes a string that holds escapes, each in Python's own spelling.
-    private mutating func escapedString(_ range: Range<Int>, to output: inout [UInt8]) {
-        let source = self.source
-        let bytes = source.span
+    /// Writes the content of a string, each escape in Python's own spelling.
+    private mutating func content(
+        _ bytes: Span<UInt8>, _ range: Range<Int>, to output: inout OutputSpan<UInt8>
+    ) {
         var position = range.lowerBound
         while position < range.upperBound {
             let run = JSONEscaping.plainRun(bytes, from: position, to: range.upperBound)
-            if run > position {
-                output.append(contentsOf: source[position..<run])
-                position = run
-            } else if bytes[position] == 0x5C {
-                let (codePoint, next) = Unescaping.escape(bytes, at: position, to: range.upperBound)
-                append(codePoint, to: &output)
-                position = next
-            } else if bytes[position] < 0x80 {
-                append(UInt32(bytes[position]), to: &output)
-                position += 1
-            } else {
-                let length = UTF8Grammar.sequenceLength(bytes, at: position, to: range.upperBound)
-                append(UTF8Grammar.codePoint(bytes, at: position, length), to: &output)
-                position += length
-            }
+            output.append(copying: bytes, position..<run)
+            position = run
+            guard position < range.upperBound else { return }
+            let (codePoint, next) = Self.character(bytes, at: position, to: range.upperBound)
+            append(codePoint, to: &output)
+            position = next
         }
     }
 
-    private mutating func append(_ codePoint: UInt32, to output: inout [UInt8]) {
+    /// The code point that stands at `position`, as an escape or as itself, and the position after it.
+    private static func character(
+        _ bytes: Span<UInt8>, at position: Int, to end: Int
+    ) -> (codePoint: UInt32, next: Int) {
+        let byte = bytes[position]
+        if byte == 0x5C { return Unescaping.escape(bytes, at: position, to: end) }
+        if byte < 0x80 { return (UInt32(byte), position + 1) }
+        let length = UTF8Grammar.sequenceLength(bytes, at: position, to: end)
+        return (UTF8Grammar.codePoint(bytes, at: position, length), position + length)
+    }
+
+    /// Writes the content of a string character by character, holding each dollar back until its neighbour
+    /// is known.
+    private mutating func stringEscapingDollars(
+        _ bytes: Span<UInt8>, _ range: Range<Int>, _ dollars: inout DollarEscaping,
+        to output: inout OutputSpan<UInt8>
+    ) {
+        var position = range.lowerBound
+        while position < range.upperBound {
+            let (codePoint, next) = Self.character(bytes, at: position, to: range.upperBound)
+            position = next
+            if dollars.holds(codePoint, to: &output) { continue }
+            append(codePoint, to: &output)
+        }
+        dollars.finish(&output)
+    }
+
+    private mutating func append(_ codePoint: UInt32, to output: inout OutputSpan<UInt8>) {
         if codePoint < 0x80 {
-            let byte = UInt8(codePoint)
-            if byte < 0x20 || byte == 0x22 || byte == 0x5C || byte == 0x7F {
-                JSONEscaping.append(ascii: byte, to: &output, form: escaping)
-            } else {
-                output.append(byte)
-            }
+            JSONEscaping.append(ascii: UInt8(codePoint), to: &output, escaping)
         } else if form.escapesNonASCII {
             JSONEscaping.append(codePoint: codePoint, to: &output)
         } else {
             if codePoint & 0xFFFF_F800 == 0xD800 { isComplete = false }
-            UTF8Grammar.append(codePoint, to: &output)
+            output.append(codePoint: codePoint)
         }
     }
+}
 
-    /// Turns each `$` before `$` or `(` into `\u0024`, in what was written from `start` on.
-    ///
-    /// The quote that ends the string is never one of the two, so no string needs to know its neighbour.
-    static func escapeDollars(in output: inout [UInt8], from start: Int) {
-        guard output[start...].contains(0x24) else { return }
-        let written = Array(output[start...])
-        output.removeSubrange(start...)
-        for (index, byte) in written.enumerated() {
-            let next = index + 1 < written.count ? written[index + 1] : 0
-            if byte == 0x24, next == 0x24 || next == 0x28 {
-                output.append(contentsOf: "\\u0024".utf8)
+/// Turns each `$` before `$` or `(` into `\u0024`.
+///
+/// The quote that ends a string is never one of the two, so no string needs to know its neighbour.
+struct DollarEscaping {
+    private var isHeld = false
+
+    /// Takes the next character of a string, and writes the dollar before it. True where the character
+    /// itself is a dollar, which is written later.
+    @inline(__always)
+    mutating func holds(_ character: UInt32, to output: inout OutputSpan<UInt8>) -> Bool {
+        if isHeld {
+            if character == 0x24 || character == 0x28 {
+                output.append(escapeOf: 0x24)
             } else {
-                output.append(byte)
+                output.append(0x24)
             }
         }
+        isHeld = character == 0x24
+        return isHeld
+    }
+
+    /// Writes the dollar that ends the string.
+    mutating func finish(_ output: inout OutputSpan<UInt8>) {
+        if isHeld { output.append(0x24) }
+        isHeld = false
     }
 }

@@ -209,24 +209,4 @@ enum UTF8Grammar {
         guard first >= 0xF0, position + 2 < end, bytes[position + 2] & 0xC0 == 0x80 else { return 2 }
         return 3
     }
-
-    /// Appends a code point; a surrogate becomes the three bytes ED A0..BF xx (WTF-8).
-    @inline(__always)
-    static func append(_ codePoint: UInt32, to output: inout [UInt8]) {
-        if codePoint < 0x80 {
-            output.append(UInt8(codePoint))
-        } else if codePoint < 0x800 {
-            output.append(UInt8(0xC0 | codePoint >> 6))
-            output.append(UInt8(0x80 | codePoint & 0x3F))
-        } else if codePoint < 0x10000 {
-            output.append(UInt8(0xE0 | codePoint >> 12))
-            output.append(UInt8(0x80 | codePoint >> 6 & 0x3F))
-            output.append(UInt8(0x80 | codePoint & 0x3F))
-        } else {
-            output.append(UInt8(0xF0 | codePoint >> 18))
-            output.append(UInt8(0x80 | codePoint >> 12 & 0x3F))
-            output.append(UInt8(0x80 | codePoint >> 6 & 0x3F))
-            output.append(UInt8(0x80 | codePoint & 0x3F))
-        }
-    }
 }

@@ -16,11 +16,11 @@ extension JSONDocument.Value {
 
     /// Tape indices of keys and values with equal keys folded. For the rare object that has some.
     func foldedMembers() -> [(key: Int, value: Int)] {
-        let tape = document.tape
+        let words = document.tape
+        let tape = words.span
         let source = document.source
         let bytes = source.span
         var folded: [(key: Int, value: Int)] = []
-        var places: [Int: Int] = [:]
         let end = Int(tape[index + 1])
         var key = index + 3
         var count = 0
@@ -31,10 +31,9 @@ extension JSONDocument.Value {
         var table = KeyTable(keysMax: count)
         key = index + 3
         while key < end {
-            if let first = table.insert(key, on: tape, bytes), let place = places[first] {
+            if let place = table.insert(key, on: tape, bytes) {
                 folded[place].value = key + 2
             } else {
-                places[key] = folded.count
                 folded.append((key, key + 2))
             }
             key = Tape.next(after: key + 2, on: tape)
@@ -82,7 +81,8 @@ extension JSONDocument {
                 )
             }
             let key = position
-            position = Tape.next(after: key + 2, on: document.tape)
+            let tape = document.tape
+            position = Tape.next(after: key + 2, on: tape.span)
             return (Value(document: document, index: key), Value(document: document, index: key + 2))
         }
     }
@@ -104,7 +104,8 @@ extension JSONDocument {
         public mutating func next() -> Value? {
             guard position < end else { return nil }
             let element = Value(document: document, index: position)
-            position = Tape.next(after: position, on: document.tape)
+            let tape = document.tape
+            position = Tape.next(after: position, on: tape.span)
             return element
         }
     }

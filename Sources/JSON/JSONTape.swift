@@ -44,9 +44,15 @@ enum Tape {
     @inline(__always)
     static func offset(of word: UInt32) -> Int { Int(word & UInt32(offsetMax)) }
 
+    /// How many words the tape of any text needs at most: `[]` is the densest there is, with three words
+    /// for two bytes, and brackets that are still open have three for one.
+    static func wordsMax(byteCount: Int, depthMax: Int) -> Int {
+        byteCount * 3 / 2 + 2 * min(depthMax, byteCount) + 8
+    }
+
     /// The index of the node after the one at `index`, its whole content skipped.
     @inline(__always)
-    static func next(after index: Int, on tape: [UInt32]) -> Int {
+    static func next(after index: Int, on tape: Span<UInt32>) -> Int {
         switch tag(of: tape[index]) {
         case .null, .true, .false, .integer, .fractional: index + 1
         case .plainString, .unicodeString, .escapedString: index + 2

@@ -66,6 +66,14 @@ public struct JSONWriter: Sendable {
         output.append(0x3A)
     }
 
+    /// Writes the key of the next member, as it stands in a document.
+    public mutating func key(_ key: JSONDocument.Value) {
+        precondition(key.isString, "a key is a string")
+        beginKey()
+        appendQuoted(key)
+        output.append(0x3A)
+    }
+
     private mutating func beginKey() {
         precondition(open.last == true && !hasKey, "a key stands in an object")
         if needsComma { output.append(0x2C) }
@@ -83,6 +91,14 @@ public struct JSONWriter: Sendable {
     public mutating func string(bytes: [UInt8], in range: Range<Int>? = nil) {
         beginValue()
         appendQuoted(bytes, range ?? 0..<bytes.count)
+        endValue()
+    }
+
+    /// Writes the content of a value that is a string.
+    public mutating func string(_ value: JSONDocument.Value) {
+        precondition(value.isString, "the value must be a string")
+        beginValue()
+        appendQuoted(value)
         endValue()
     }
 
@@ -171,20 +187,25 @@ public struct JSONWriter: Sendable {
     }
 
     private mutating func appendQuoted(_ text: String) {
-        output.append(0x22)
-        for byte in text.utf8 {
-            if byte >= 0x20, byte != 0x22, byte != 0x5C {
-                output.append(byte)
-            } else {
-                JSONEscaping.append(ascii: byte, to: &output, form: .utf8)
-            }
+        output.append(addingCapacity: text.utf8.count * JSONEscaping.growthMax + 2) { span in
+            span.append(0x22)
+            for byte in text.utf8 { JSONEscaping.append(ascii: byte, to: &span, .utf8) }
+            span.append(0x22)
         }
-        output.append(0x22)
     }
 
     private mutating func appendQuoted(_ bytes: [UInt8], _ range: Range<Int>) {
         output.append(0x22)
         JSONEscaping.append(bytes, in: range, to: &output, form: .utf8)
         output.append(0x22)
+    }
+
+    /// Content without escapes is copied with its quotes; only what needs another spelling is unescaped.
+    private mutating func appendQuoted(_ value: JSONDocument.Value) {
+        if value.hasEscapes, let content = value.stringBytes {
+            appendQuoted(content, 0..<content.count)
+        } else {
+            output.append(contentsOf: value.document.source[value.rawRange])
+        }
     }
 }

@@ -1,12 +1,14 @@
 /// A double as Python's `repr` writes it: the shortest digits that read back as the same double, positional
 /// between 1e-4 and 1e16, with `.0` after whole numbers, and an exponent of at least two digits elsewhere.
 enum PythonFloat {
-    /// Appends the number at `start` of `source`, which has a fraction or an exponent.
-    static func append(_ source: [UInt8], at start: Int, to output: inout [UInt8]) {
-        let bytes = source.span
+    /// The length of `-1.7976931348623157e+308`, and one to spare.
+    static let lengthMax = 25
+
+    /// Appends the number at `start`, which has a fraction or an exponent.
+    static func append(_ bytes: Span<UInt8>, at start: Int, to output: inout OutputSpan<UInt8>) {
         let end = JSONNumber.end(bytes, from: start)
         if isCanonical(bytes, start, end) {
-            output.append(contentsOf: source[start..<end])
+            output.append(copying: bytes, start..<end)
         } else {
             append(JSONNumber.double(bytes.extracting(start..<end)), to: &output)
         }
@@ -34,69 +36,46 @@ enum PythonFloat {
     }
 
     /// Appends a finite double.
-    static func append(_ value: Double, to output: inout [UInt8]) {
+    static func append(_ value: Double, to output: inout OutputSpan<UInt8>) {
         precondition(value.isFinite, "the parser lets only finite numbers in")
+        // Swift's description has the same shortest digits. It is positional up to 2^53 only, and shapes its
+        // exponents alike.
+        let description = value.description
+        let text = description.utf8
+        guard let mark = text.firstIndex(of: 0x65) else { return output.append(ascii: description) }
         var digits: [UInt8] = []
         digits.reserveCapacity(20)
-        // Swift's description has the same shortest digits, but another shape between 2^53 and 1e16.
-        var exponent = 0
-        var pointPlace: Int?
-        var text = value.description.utf8[...]
-        if text.first == 0x2D {
-            output.append(0x2D)
-            text = text.dropFirst()
-        }
-        while let byte = text.popFirst() {
-            switch byte {
-            case 0x2E: pointPlace = digits.count
-            case 0x65: exponent = self.exponent(text); text = text.suffix(0)
-            default: digits.append(byte)
-            }
-        }
-        // The value is 0.d1d2d3… × 10^scale.
-        var scale = (pointPlace ?? digits.count) + exponent
-        let leadingZeros = digits.prefix { $0 == 0x30 }.count
-        if leadingZeros == digits.count {
-            output.append(contentsOf: "0.0".utf8)
-            return
-        }
-        digits.removeFirst(leadingZeros)
-        scale -= leadingZeros
-        while digits.last == 0x30 { digits.removeLast() }
+        for byte in text[..<mark] where byte &- 0x30 < 10 { digits.append(byte) }
+        while digits.count > 1, digits.last == 0x30 { digits.removeLast() }
+        // One digit before the point: the value is 0.d1d2d3… × 10^scale.
+        let scale = exponent(text[text.index(after: mark)...]) + 1
+        if text.first == 0x2D { output.append(0x2D) }
         append(digits, scale, to: &output)
     }
 
     private static func exponent(_ text: Substring.UTF8View) -> Int {
-        let isNegative = text.first == 0x2D
         var value = 0
         for byte in text where byte &- 0x30 < 10 { value = value * 10 + Int(byte - 0x30) }
-        return isNegative ? -value : value
+        return text.first == 0x2D ? -value : value
     }
 
-    private static func append(_ digits: [UInt8], _ scale: Int, to output: inout [UInt8]) {
+    private static func append(_ digits: [UInt8], _ scale: Int, to output: inout OutputSpan<UInt8>) {
         if scale > 16 || scale < -3 {
             output.append(digits[0])
-            if digits.count > 1 {
-                output.append(0x2E)
-                output.append(contentsOf: digits[1...])
-            }
+            if digits.count > 1 { output.append(0x2E) }
+            for digit in digits[1...] { output.append(digit) }
             let exponent = scale - 1
             output.append(0x65)
             output.append(exponent < 0 ? 0x2D : 0x2B)
             if abs(exponent) < 10 { output.append(0x30) }
-            output.append(contentsOf: String(abs(exponent)).utf8)
-        } else if scale <= 0 {
-            output.append(contentsOf: "0.".utf8)
-            output.append(contentsOf: repeatElement(0x30, count: -scale))
-            output.append(contentsOf: digits)
-        } else if scale >= digits.count {
-            output.append(contentsOf: digits)
-            output.append(contentsOf: repeatElement(0x30, count: scale - digits.count))
-            output.append(contentsOf: ".0".utf8)
-        } else {
-            output.append(contentsOf: digits[..<scale])
-            output.append(0x2E)
-            output.append(contentsOf: digits[scale...])
+            output.append(ascii: String(abs(exponent)))
+            return
         }
+        precondition(scale > 0, "Swift's description of a small number has an exponent only below 1e-4")
+        for index in 0..<max(scale, digits.count) {
+            if index == scale { output.append(0x2E) }
+            output.append(index < digits.count ? digits[index] : 0x30)
+        }
+        if scale >= digits.count { output.append(ascii: ".0") }
     }
 }

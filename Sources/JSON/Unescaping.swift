@@ -5,17 +5,26 @@ enum Unescaping {
     /// Pairs of surrogate escapes become one code point; a lone one becomes WTF-8 (ED A0..BF xx), which no
     /// well-formed text contains, so that it can be told and written again as it was.
     static func append(_ bytes: Span<UInt8>, _ range: Range<Int>, to output: inout [UInt8]) {
+        // No escape stands for more bytes than it is written with.
+        output.append(addingCapacity: range.count) { span in append(bytes, range, to: &span) }
+    }
+
+    private static func append(_ bytes: Span<UInt8>, _ range: Range<Int>, to output: inout OutputSpan<UInt8>)
+    {
         var position = range.lowerBound
         let end = range.upperBound
         while position < end {
-            let byte = bytes[position]
-            if byte != 0x5C {
-                output.append(byte)
+            let run = JSONEscaping.plainRun(bytes, from: position, to: end)
+            output.append(copying: bytes, position..<run)
+            position = run
+            guard position < end else { return }
+            guard bytes[position] == 0x5C else {
+                output.append(bytes[position])
                 position += 1
                 continue
             }
             let (codePoint, next) = escape(bytes, at: position, to: end)
-            UTF8Grammar.append(codePoint, to: &output)
+            output.append(codePoint: codePoint)
             position = next
         }
     }

@@ -23,8 +23,9 @@ public protocol ByteReceiver {
 
 /// A TCP connection, with or without TLS on it: read, write, close, each with a deadline.
 ///
-/// One task reads and writes at a time. The descriptor is registered with epoll once, edge-triggered, so a read
-/// that gets less than there was room for knows that nothing is left, and no call is spent on finding out.
+/// One task reads and writes at a time. The descriptor is registered with epoll once, edge-triggered, so a
+/// read that gets less than there was room for knows that nothing is left, and no call is spent on finding
+/// out.
 @EventLoopActor
 public final class ByteStream {
     private static let ended = UInt32(CNET_PEER_HANG_UP | CNET_HANG_UP | CNET_ERROR)
@@ -66,7 +67,9 @@ public final class ByteStream {
     // MARK: Opening
 
     /// A TCP connection to `address`.
-    static func connect(to address: SocketAddress, deadline: Deadline) async throws(HTTPClientError) -> ByteStream {
+    static func connect(to address: SocketAddress, deadline: Deadline) async throws(HTTPClientError)
+        -> ByteStream
+    {
         let stream: ByteStream
         do throws(Errno) {
             let family = address.family
@@ -75,13 +78,15 @@ public final class ByteStream {
             stream = try ByteStream(owning: descriptor)
             do throws(Errno) {
                 _ = try systemCall { unsafe address.withSockaddr { unsafe Glibc.connect(raw, $0, $1) } }
-            } catch where error.code == EINPROGRESS {
+            } catch  where error.code == EINPROGRESS {
                 // The usual case: writability or an error tells the outcome.
             }
         } catch {
             throw .notConnected
         }
-        guard await stream.registration.waiter.wait(for: writable, until: deadline) else { throw .connectTimedOut }
+        guard await stream.registration.waiter.wait(for: writable, until: deadline) else {
+            throw .connectTimedOut
+        }
         if Socket.pendingError(of: stream.raw) != nil { throw .notConnected }
         return stream
     }
@@ -129,7 +134,9 @@ public final class ByteStream {
                 case .end:
                     receiver.receiveEnd()
                     return true
-                case .needsMore where reachedEnd: throw .closed  // Cut off without a farewell: RFC 8446 section 6.1.
+                case .needsMore where reachedEnd:
+                    // Cut off without a farewell: RFC 8446 section 6.1.
+                    throw .closed
                 case .needsMore: break
                 }
             }
@@ -156,7 +163,9 @@ public final class ByteStream {
         do throws(Errno) {
             let count = try systemCall { unsafe recv(raw, Self.scratch.baseAddress, Self.scratch.count, 0) }
             if count == 0 { reachedEnd = true }
-            if unsafe count < Self.scratch.count, waiter.pending & Self.ended == 0 { waiter.clear(Self.readable) }
+            if unsafe count < Self.scratch.count, waiter.pending & Self.ended == 0 {
+                waiter.clear(Self.readable)
+            }
             return count
         } catch {
             guard error.code == EAGAIN else { throw .closed }
@@ -236,7 +245,9 @@ public final class ByteStream {
         if isClosed { throw .closed }
         do throws(Errno) {
             return try systemCall {
-                unsafe bytes.withUnsafeBytes { unsafe send(raw, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL)) }
+                unsafe bytes.withUnsafeBytes {
+                    unsafe send(raw, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL))
+                }
             }
         } catch {
             guard error.code == EAGAIN else { throw .closed }

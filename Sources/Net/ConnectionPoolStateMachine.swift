@@ -1,7 +1,7 @@
 /// The connections to one origin: who uses which, who waits, when one may be opened. It does no IO.
 ///
-/// Idle connections are used newest first, so that those which are not needed grow old and are closed. What is
-/// counted against the ceiling is a place: a connection, or an attempt at one.
+/// Idle connections are used newest first, so that those which are not needed grow old and are closed. What
+/// is counted against the ceiling is a place: a connection, or an attempt at one.
 struct ConnectionPoolStateMachine {
     typealias ConnectionID = Int
     typealias RequestID = Int

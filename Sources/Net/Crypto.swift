@@ -15,7 +15,9 @@ public enum Crypto {
     /// `count` bytes that nobody can guess.
     public static func randomBytes(_ count: Int) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: count)
-        let result = unsafe bytes.withUnsafeMutableBufferPointer { unsafe RAND_bytes($0.baseAddress, CInt(count)) }
+        let result = unsafe bytes.withUnsafeMutableBufferPointer {
+            unsafe RAND_bytes($0.baseAddress, CInt(count))
+        }
         precondition(result == 1, "the random generator failed")
         return bytes
     }
@@ -43,7 +45,8 @@ public final class RSAPrivateKey: Sendable {
     public init?(pem: [UInt8]) {
         OpenSSL.initialize
         let read = unsafe pem.withUnsafeBytes { buffer -> OpaquePointer? in
-            guard let base = buffer.baseAddress, let bio = unsafe copenssl_memory_bio(base, CInt(buffer.count))
+            guard let base = buffer.baseAddress,
+                let bio = unsafe copenssl_memory_bio(base, CInt(buffer.count))
             else { return nil }
             defer { unsafe BIO_free(bio) }
             // No pass phrase: without this OpenSSL would ask for one on the terminal.
@@ -91,7 +94,9 @@ public final class RSAPublicKey: Sendable {
     /// Nil when they are no RSA key of at least 2,048 bits.
     public init?(modulus: [UInt8], exponent: [UInt8]) {
         OpenSSL.initialize
-        guard modulus.count >= 256, modulus.count <= 1_024, !exponent.isEmpty, exponent.count <= 8 else { return nil }
+        guard modulus.count >= 256, modulus.count <= 1_024, !exponent.isEmpty, exponent.count <= 8 else {
+            return nil
+        }
         let made = unsafe copenssl_rsa_public_key(modulus, modulus.count, exponent, exponent.count)
         ERR_clear_error()
         guard let key = unsafe made else { return nil }

@@ -1,7 +1,7 @@
 /// A point in time after which work stops.
 ///
-/// Counted in nanoseconds of the event loop's clock, which is monotonic: a wall clock that jumps does not move
-/// it. Everything that can wait takes a deadline; nothing waits without one.
+/// Counted in nanoseconds of the event loop's clock, which is monotonic: a wall clock that jumps does not
+/// move it. Everything that can wait takes a deadline; nothing waits without one.
 public struct Deadline: Sendable, Comparable, Hashable {
     /// Nanoseconds of `EventLoop.nowNanoseconds`.
     public let nanoseconds: UInt64

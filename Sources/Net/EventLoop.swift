@@ -16,9 +16,9 @@ public final actor EventLoopActor {
 
 /// Waits for sockets, timers and signals, and runs every Swift task of the program, on one thread.
 ///
-/// It is both a serial and a task executor: a serial executor alone would leave the resumption of continuations
-/// to Swift's global pool and its threads. Its state is touched by the thread that calls `run()` only, all but
-/// the inbox, which is locked; that is what makes the unchecked conformance true.
+/// It is both a serial and a task executor: a serial executor alone would leave the resumption of
+/// continuations to Swift's global pool and its threads. Its state is touched by the thread that calls
+/// `run()` only, all but the inbox, which is locked; that is what makes the unchecked conformance true.
 @safe
 public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable {
     /// The program's loop.
@@ -28,8 +28,8 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
     public enum Clock: Sendable {
         /// The kernel's monotonic clock.
         case monotonic
-        /// A clock that stands still while tasks run and jumps to the next deadline when all of them wait: for
-        /// simulations, which then take no time and replay exactly. No descriptor may be waited for.
+        /// A clock that stands still while tasks run and jumps to the next deadline when all of them wait:
+        /// for simulations, which then take no time and replay exactly. No descriptor may be waited for.
         case virtual
     }
 
@@ -181,7 +181,9 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
             let remaining = next > nowNanoseconds ? next - nowNanoseconds : 0
             timeoutMilliseconds = CInt(min((remaining + 999_999) / 1_000_000, 3_600_000))
         }
-        guard let first = unsafe events.baseAddress else { preconditionFailure("the loop has no room for events") }
+        guard let first = unsafe events.baseAddress else {
+            preconditionFailure("the loop has no room for events")
+        }
         let count = unsafe cnet_epoll_wait(epoll.raw, first, CInt(events.count), timeoutMilliseconds)
         readClock()
         if count < 0 {

@@ -200,7 +200,8 @@ public final class HTTPClient: HTTPExchange {
     ) async throws(HTTPClientError) -> Connection {
         nextID &+= 1
         let request = nextID
-        switch pool.machine.lease(request, isFresh: isFresh, nowNanoseconds: EventLoop.shared.nowNanoseconds) {
+        switch pool.machine.lease(request, isFresh: isFresh, nowNanoseconds: EventLoop.shared.nowNanoseconds)
+        {
         case .use(let id):
             guard let connection = pool.take(id) else { preconditionFailure("an idle connection is missing") }
             connection.stream.whenIdle = nil
@@ -219,7 +220,9 @@ public final class HTTPClient: HTTPExchange {
 
     private var nextID = 0
 
-    private func wait(_ request: Int, in pool: Pool, deadline: Deadline) async throws(HTTPClientError) -> Connection {
+    private func wait(_ request: Int, in pool: Pool, deadline: Deadline) async throws(HTTPClientError)
+        -> Connection
+    {
         let turn = Turn()
         pool.waiters[request] = turn
         let isServed = await turn.gate.wait(until: deadline)
@@ -314,7 +317,9 @@ public final class HTTPClient: HTTPExchange {
         case .close:
             connection.stream.close()
         case .handOver(let request):
-            guard let turn = pool.waiters[request] else { preconditionFailure("a waiting request is missing") }
+            guard let turn = pool.waiters[request] else {
+                preconditionFailure("a waiting request is missing")
+            }
             turn.connection = connection
             turn.gate.open()
         case .closeAndOpenFor(let request):

@@ -158,7 +158,8 @@ struct HTTPClientStateMachine: ByteReceiver {
             do throws(InflateError) {
                 response.body = try Inflate.gunzip(response.body, bytesMax: limits.bodyBytesMax)
             } catch {
-                return fail(error == .tooLarge ? .answerTooLarge : .malformedAnswer("the gzip body is broken"))
+                return fail(
+                    error == .tooLarge ? .answerTooLarge : .malformedAnswer("the gzip body is broken"))
             }
         }
         let isReusable =

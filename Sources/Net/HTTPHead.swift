@@ -63,8 +63,8 @@ struct ParsedHead {
 struct HeadScanner {
     private var head = chttp_head()
 
-    /// Looks at `input` from `offset` on. Nil: more is needed. The head's bytes are copied, and are to be taken
-    /// off the input by the caller.
+    /// Looks at `input` from `offset` on. Nil: more is needed. The head's bytes are copied, and are to be
+    /// taken off the input by the caller.
     ///
     /// `input` holds the same bytes as at the call before, and maybe more.
     mutating func scan(
@@ -96,13 +96,15 @@ struct HeadScanner {
         var status = CHTTP_OK
         let entries = unsafe bytes.withUnsafeBufferPointer { buffer -> [HTTPFields.Entry] in
             guard let base = buffer.baseAddress else { preconditionFailure("a head is never empty") }
-            return unsafe withUnsafeTemporaryAllocation(of: chttp_field.self, capacity: max(count, 1)) { fields in
+            return unsafe withUnsafeTemporaryAllocation(of: chttp_field.self, capacity: max(count, 1)) {
+                fields in
                 guard let first = fields.baseAddress else { preconditionFailure("no memory for fields") }
                 unsafe chttp_head_fields(&head, base, first)
-                status = switch kind {
-                case .request: unsafe chttp_request_framing(&head, base, first, &framing)
-                case .response: unsafe chttp_response_framing(&head, base, first, &framing)
-                }
+                status =
+                    switch kind {
+                    case .request: unsafe chttp_request_framing(&head, base, first, &framing)
+                    case .response: unsafe chttp_response_framing(&head, base, first, &framing)
+                    }
                 return (0..<count).map { index in
                     let field = unsafe fields[index]
                     return HTTPFields.Entry(

@@ -45,10 +45,11 @@ public enum HTTPMethod: Sendable, Equatable {
     }
 }
 
-/// The field lines of a message, in order (RFC 9110 section 5): one block of bytes and where in it each stands.
+/// The field lines of a message, in order (RFC 9110 section 5): one block of bytes and where in it each
+/// stands.
 ///
-/// A head that was received keeps its own bytes; one that is built holds `name: value\r\n` lines that go out as
-/// they are. Names are compared without case, values are bytes.
+/// A head that was received keeps its own bytes; one that is built holds `name: value\r\n` lines that go out
+/// as they are. Names are compared without case, values are bytes.
 public struct HTTPFields: Sendable {
     /// One field line.
     public struct Field {
@@ -107,11 +108,13 @@ public struct HTTPFields: Sendable {
 
     /// Adds a field line that we send.
     ///
-    /// `name` must be a token and `value` a field value without white space at its ends: what comes from outside
+    /// `name` must be a token and `value` a field value without white space at its ends: what comes from
+    /// outside
     /// is proven before it gets here, so anything else is our own mistake and stops the program.
     public mutating func append(_ name: StaticString, _ value: some Collection<UInt8>) {
         let nameAt = UInt32(bytes.count)
-        unsafe bytes.append(contentsOf: UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
+        unsafe bytes.append(
+            contentsOf: UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
         bytes.append(UInt8(ascii: ":"))
         bytes.append(UInt8(ascii: " "))
         let valueAt = UInt32(bytes.count)
@@ -151,8 +154,8 @@ public struct HTTPFields: Sendable {
 public struct HTTPRequest: Sendable {
     /// The method.
     public var method: HTTPMethod
-    /// The target in origin form, `/path?query`, percent-encoded. A target received in absolute form is reduced
-    /// to its path and query here.
+    /// The target in origin form, `/path?query`, percent-encoded. A target received in absolute form is
+    /// reduced to its path and query here.
     public var target: ArraySlice<UInt8>
     /// The fields. A client adds Host and Content-Length itself.
     public var fields: HTTPFields
@@ -160,7 +163,10 @@ public struct HTTPRequest: Sendable {
     public var body: [UInt8]
 
     /// A request to be sent.
-    public init(method: HTTPMethod, target: some Sequence<UInt8>, fields: HTTPFields = HTTPFields(), body: [UInt8] = []) {
+    public init(
+        method: HTTPMethod, target: some Sequence<UInt8>, fields: HTTPFields = HTTPFields(),
+        body: [UInt8] = []
+    ) {
         self.method = method
         self.target = ArraySlice(Array(target))
         self.fields = fields

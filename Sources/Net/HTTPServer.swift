@@ -8,8 +8,8 @@ public struct ListenError: Error, CustomStringConvertible {
 
 /// An HTTP/1.1 server: accepts, reads requests, has them handled, writes the answers (RFC 9112).
 ///
-/// Each connection is served by one task of `run()`'s group, so none outlives the server. What a connection may
-/// do is decided by `HTTPServerStateMachine`; this class makes the system calls and keeps the ceilings.
+/// Each connection is served by one task of `run()`'s group, so none outlives the server. What a connection
+/// may do is decided by `HTTPServerStateMachine`; this class makes the system calls and keeps the ceilings.
 @EventLoopActor
 public final class HTTPServer {
     /// Where and how a server listens.
@@ -77,7 +77,8 @@ public final class HTTPServer {
         }
     }
 
-    /// Accepts and serves until `stop()`; returns when every connection has ended, or the time to drain is over.
+    /// Accepts and serves until `stop()`; returns when every connection has ended, or the time to drain is
+    /// over.
     public func run() async {
         await withDiscardingTaskGroup { group in
             await acceptAll(into: &group)
@@ -85,7 +86,8 @@ public final class HTTPServer {
         }
     }
 
-    /// Stops accepting, and makes `run()` return once what is in flight is answered. A second call does nothing.
+    /// Stops accepting, and makes `run()` return once what is in flight is answered. A second call does
+    /// nothing.
     public func stop() {
         if isDraining { return }
         isDraining = true
@@ -202,7 +204,8 @@ public final class HTTPServer {
                 clock = RequestClock(isFirst: false)
             case .refuse(let bytes):
                 connection.phase = .closing
-                try await stream.write(bytes, deadline: .after(milliseconds: Limits.answerTimeoutMilliseconds))
+                try await stream.write(
+                    bytes, deadline: .after(milliseconds: Limits.answerTimeoutMilliseconds))
                 return await linger(stream, .after(milliseconds: Limits.lingerTimeoutMilliseconds))
             case .close:
                 connection.phase = .closing
@@ -215,9 +218,10 @@ public final class HTTPServer {
         _ request: consuming HTTPRequest, on connection: Connection, _ machine: inout HTTPServerStateMachine,
         _ clock: RequestClock
     ) async throws(StreamError) {
-        let deadline = clock.headNanoseconds.map {
-            Deadline(nanoseconds: $0 &+ configuration.requestTimeoutMilliseconds &* 1_000_000)
-        } ?? .after(milliseconds: configuration.requestTimeoutMilliseconds)
+        let deadline =
+            clock.headNanoseconds.map {
+                Deadline(nanoseconds: $0 &+ configuration.requestTimeoutMilliseconds &* 1_000_000)
+            } ?? .after(milliseconds: configuration.requestTimeoutMilliseconds)
         var response: HTTPResponse
         if isDraining {
             response = .text(503, "shutting down; try again\n")
@@ -237,8 +241,8 @@ public final class HTTPServer {
             deadline: .after(milliseconds: Limits.answerTimeoutMilliseconds))
     }
 
-    /// Ends our side and reads on for a while, so that the last answer is not lost to a reset when the client is
-    /// still sending (RFC 9112 section 9.6).
+    /// Ends our side and reads on for a while, so that the last answer is not lost to a reset when the client
+    /// is still sending (RFC 9112 section 9.6).
     private func linger(_ stream: ByteStream, _ deadline: Deadline) async {
         stream.shutdownWriting()
         var drain = Drain(bytesLeft: Limits.lingerBytesMax)

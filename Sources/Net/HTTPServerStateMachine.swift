@@ -29,8 +29,8 @@ final class BodyBudget {
 ///       │              │                  │                                  └─▶ closing
 ///       └──end, time───┴───bad, end, time─┴─▶ closing ──▶ (the driver closes)
 ///
-/// Pipelined requests wait in `unread` and are looked at only after the one before has been answered, so answers
-/// keep the order of their requests, and a bad request's refusal comes after the good ones' answers.
+/// Pipelined requests wait in `unread` and are looked at only after the one before has been answered, so
+/// answers keep the order of their requests, and a bad request's refusal comes after the good ones' answers.
 struct HTTPServerStateMachine: ByteReceiver {
     /// What the driver reads for, which sets its deadline.
     enum Wait: Equatable {
@@ -217,7 +217,8 @@ struct HTTPServerStateMachine: ByteReceiver {
 
     /// Gives `bytes` to the reader and puts it back into the state, or refuses. Returns how many were taken.
     private mutating func takeBody(
-        _ bytes: UnsafeBufferPointer<UInt8>, _ reader: inout BodyReader, _ head: ParsedHead, _ sentContinue: Bool
+        _ bytes: UnsafeBufferPointer<UInt8>, _ reader: inout BodyReader, _ head: ParsedHead,
+        _ sentContinue: Bool
     ) -> Int {
         let before = reader.body.count
         let taken: Int
@@ -258,7 +259,8 @@ struct HTTPServerStateMachine: ByteReceiver {
         let keepsAlive = !framing.close && (parsed.head.version_minor >= 1 || framing.keep_alive)
         state = .handling(
             isHead: method == .head, keepsAlive: keepsAlive, minorVersion: parsed.head.version_minor)
-        return HTTPRequest(received: method, target: Self.originForm(parsed), fields: parsed.fields, body: body)
+        return HTTPRequest(
+            received: method, target: Self.originForm(parsed), fields: parsed.fields, body: body)
     }
 
     /// The target's path and query; of an absolute target these alone (RFC 9112 section 3.2.2).

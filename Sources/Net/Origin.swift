@@ -76,9 +76,10 @@ public struct Origin: Sendable, Hashable {
 public protocol HTTPExchange: AnyObject, Sendable {
     /// Sends `request` to `origin` and reads the whole answer.
     ///
-    /// Exactly one request is made, but for one case: when a kept connection turns out to be closed before any
-    /// byte of an answer came, the request is sent once more on a new connection.
-    func send(_ request: HTTPRequest, to origin: Origin, deadline: Deadline) async throws(HTTPClientError) -> HTTPResponse
+    /// Exactly one request is made, but for one case: when a kept connection turns out to be closed before
+    /// any byte of an answer came, the request is sent once more on a new connection.
+    func send(_ request: HTTPRequest, to origin: Origin, deadline: Deadline) async throws(HTTPClientError)
+        -> HTTPResponse
 
     /// Opens a connection to `origin` if none is idle, so that a request that follows finds one.
     ///

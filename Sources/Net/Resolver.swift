@@ -23,8 +23,8 @@ final class Resolver {
 
     /// The addresses of `host`, with `port` in them. Empty when it has none or none came in time.
     ///
-    /// An address is its own answer. A name's answer is kept for a while, and an old one serves when no new one
-    /// can be had: a name server in trouble then costs nothing.
+    /// An address is its own answer. A name's answer is kept for a while, and an old one serves when no new
+    /// one can be had: a name server in trouble then costs nothing.
     func addresses(of host: String, port: UInt16, deadline: Deadline) async -> [SocketAddress] {
         if let literal = SocketAddress(literal: host, port: port) { return [literal] }
         let key = "\(host):\(port)"
@@ -55,7 +55,8 @@ final class Resolver {
 
     private func answered(_ key: String, _ addresses: [SocketAddress]) {
         if !addresses.isEmpty {
-            if answers.count >= 256 { answers.removeAll() }  // Names come from configuration; this cannot grow.
+            // Names come from configuration and clusters' endpoints; this ceiling is never met.
+            if answers.count >= 256 { answers.removeAll() }
             answers[key] = Answer(
                 addresses: addresses,
                 freshUntilNanoseconds: EventLoop.shared.nowNanoseconds
@@ -97,7 +98,8 @@ extension Resolver {
         var next = unsafe list
         while let info = unsafe next {
             if let address = unsafe info.pointee.ai_addr {
-                let buffer = unsafe UnsafeRawBufferPointer(start: address, count: Int(info.pointee.ai_addrlen))
+                let buffer = unsafe UnsafeRawBufferPointer(
+                    start: address, count: Int(info.pointee.ai_addrlen))
                 let found = unsafe SocketAddress(bytes: Array(buffer))
                 if !addresses.contains(found) { addresses.append(found) }
             }

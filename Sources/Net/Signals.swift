@@ -11,8 +11,8 @@ public enum Signal: Sendable, Equatable {
 
 /// The signals that end the program, as something a task can wait for.
 ///
-/// They are blocked and read from a descriptor (signalfd), so no code ever runs in a signal handler. SIGPIPE is
-/// ignored: a peer that has gone is an error of the write.
+/// They are blocked and read from a descriptor (signalfd), so no code ever runs in a signal handler. SIGPIPE
+/// is ignored: a peer that has gone is an error of the write.
 @EventLoopActor
 public final class SignalSource {
     private let descriptor: FileDescriptor

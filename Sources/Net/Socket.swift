@@ -12,7 +12,8 @@ struct SocketAddress: Sendable, Equatable {
     }
 
     init(bytes: [UInt8]) {
-        precondition(bytes.count >= MemoryLayout<sockaddr_in>.size, "a socket address is shorter than its family's")
+        precondition(
+            bytes.count >= MemoryLayout<sockaddr_in>.size, "a socket address is shorter than its family's")
         self.bytes = bytes
     }
 
@@ -36,7 +37,9 @@ struct SocketAddress: Sendable, Equatable {
     /// Calls `body` with the address as the socket calls take it.
     func withSockaddr<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
         unsafe bytes.withUnsafeBytes { buffer in
-            guard let base = buffer.baseAddress else { preconditionFailure("a socket address is never empty") }
+            guard let base = buffer.baseAddress else {
+                preconditionFailure("a socket address is never empty")
+            }
             return unsafe body(base.assumingMemoryBound(to: sockaddr.self), socklen_t(buffer.count))
         }
     }
@@ -61,7 +64,9 @@ enum Socket {
         let raw = descriptor.raw
         _ = try systemCall {
             unsafe withUnsafeMutablePointer(to: &address) {
-                unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { unsafe getsockname(raw, $0, &length) }
+                unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    unsafe getsockname(raw, $0, &length)
+                }
             }
         }
         return UInt16(bigEndian: address.sin6_port)
@@ -76,8 +81,10 @@ enum Socket {
             } catch {
                 switch error.code {
                 case EAGAIN: return nil
-                // The peer gave up before it was accepted, or its network failed: accept(2), "Error handling".
-                case ECONNABORTED, EPROTO, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH, ENETUNREACH:
+                // The peer gave up before it was accepted, or its network failed: accept(2), "Error
+                // handling".
+                case ECONNABORTED, EPROTO, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH,
+                    ENETUNREACH:
                     continue
                 default: throw error
                 }

@@ -30,7 +30,9 @@ func systemCall<Result: FixedWidthInteger>(_ body: () -> Result) throws(Errno) -
         if result != -1 { return result }
         let error = Errno.current
         if error.code == EINTR { continue }
-        precondition(error.code != EBADF && error.code != EFAULT, "a system call was given a bad descriptor or pointer")
+        precondition(
+            error.code != EBADF && error.code != EFAULT, "a system call was given a bad descriptor or pointer"
+        )
         throw error
     }
 }

@@ -11,15 +11,17 @@ enum OpenSSL {
     /// The newest error's reason, for example "certificate verify failed", and an empty queue.
     static func takeReason() -> String {
         defer { ERR_clear_error() }
-        guard let text = unsafe ERR_reason_error_string(ERR_peek_last_error()) else { return "unknown reason" }
+        guard let text = unsafe ERR_reason_error_string(ERR_peek_last_error()) else {
+            return "unknown reason"
+        }
         return unsafe String(cString: text)
     }
 }
 
 /// The client's side of TLS towards hosts of one trust: anchors, rules, and one kept session a host.
 ///
-/// There is one context for each set of anchors, so that a session, whose resumption verifies nothing, can never
-/// serve where other anchors are asked for.
+/// There is one context for each set of anchors, so that a session, whose resumption verifies nothing, can
+/// never serve where other anchors are asked for.
 @safe
 @EventLoopActor
 final class TLSClientContext {
@@ -53,7 +55,7 @@ final class TLSClientContext {
     }
 
     isolated deinit {
-        for unsafe session in unsafe sessions.values { unsafe SSL_SESSION_free(session) }
+        unsafe sessions.values.forEach { unsafe SSL_SESSION_free($0) }
         unsafe SSL_CTX_free(context)
     }
 
@@ -68,7 +70,8 @@ final class TLSClientContext {
             UInt32(
                 X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS
                     | X509_CHECK_FLAG_SINGLE_LABEL_SUBDOMAINS))
-        let set = unsafe isAddress
+        let set =
+            unsafe isAddress
             ? X509_VERIFY_PARAM_set1_ip_asc(parameters, host)
             : X509_VERIFY_PARAM_set1_host(parameters, host, 0) & CInt(copenssl_set_server_name(ssl, host))
         guard set == 1 else {
@@ -89,8 +92,8 @@ final class TLSClientContext {
 
     // MARK: Anchors
 
-    /// SSL_CERT_FILE, else SSL_CERT_DIR, else the system's directory of hashed names: a directory costs one file
-    /// for each anchor that is used, a bundle all of them (14 ms) at start.
+    /// SSL_CERT_FILE, else SSL_CERT_DIR, else the system's directory of hashed names: a directory costs one
+    /// file for each anchor that is used, a bundle all of them (14 ms) at start.
     private func loadSystemAnchors() throws(TLSConfigurationError) {
         if let file = Self.environment("SSL_CERT_FILE") {
             guard unsafe SSL_CTX_load_verify_file(context, file) == 1 else {
@@ -118,7 +121,8 @@ final class TLSClientContext {
             throw TLSConfigurationError(reason: OpenSSL.takeReason())
         }
         let count = unsafe pem.withUnsafeBytes { buffer -> Int in
-            guard let base = buffer.baseAddress, let bio = unsafe copenssl_memory_bio(base, CInt(buffer.count))
+            guard let base = buffer.baseAddress,
+                let bio = unsafe copenssl_memory_bio(base, CInt(buffer.count))
             else { return 0 }
             defer { unsafe BIO_free(bio) }
             var count = 0
@@ -131,7 +135,8 @@ final class TLSClientContext {
             return copenssl_pem_error_is_end() == 1 ? count : 0
         }
         guard count > 0 else {
-            throw TLSConfigurationError(reason: "the certificate authority is no PEM certificate: \(OpenSSL.takeReason())")
+            throw TLSConfigurationError(
+                reason: "the certificate authority is no PEM certificate: \(OpenSSL.takeReason())")
         }
         ERR_clear_error()
     }
@@ -161,7 +166,8 @@ public final class TLSServerContext {
         unsafe self.context = context
         _ = unsafe copenssl_set_min_proto_tls12(context)
         unsafe copenssl_set_modes(context)
-        guard unsafe Self.use(certificateChainPEM, in: context), unsafe Self.useKey(privateKeyPEM, in: context),
+        guard unsafe Self.use(certificateChainPEM, in: context),
+            unsafe Self.useKey(privateKeyPEM, in: context),
             unsafe SSL_CTX_check_private_key(context) == 1
         else { return nil }
     }
@@ -178,7 +184,8 @@ public final class TLSServerContext {
 
     private static func use(_ pem: [UInt8], in context: OpaquePointer) -> Bool {
         unsafe pem.withUnsafeBytes { buffer in
-            guard let base = buffer.baseAddress, let bio = unsafe copenssl_memory_bio(base, CInt(buffer.count))
+            guard let base = buffer.baseAddress,
+                let bio = unsafe copenssl_memory_bio(base, CInt(buffer.count))
             else { return false }
             defer { unsafe BIO_free(bio) }
             guard let leaf = unsafe PEM_read_bio_X509(bio, nil, nil, nil) else { return false }
@@ -194,7 +201,8 @@ public final class TLSServerContext {
 
     private static func useKey(_ pem: [UInt8], in context: OpaquePointer) -> Bool {
         unsafe pem.withUnsafeBytes { buffer in
-            guard let base = buffer.baseAddress, let bio = unsafe copenssl_memory_bio(base, CInt(buffer.count))
+            guard let base = buffer.baseAddress,
+                let bio = unsafe copenssl_memory_bio(base, CInt(buffer.count))
             else { return false }
             defer { unsafe BIO_free(bio) }
             guard let key = unsafe PEM_read_bio_PrivateKey(bio, nil, nil, nil) else { return false }

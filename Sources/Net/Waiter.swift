@@ -70,8 +70,8 @@ final class Waiter: @unchecked Sendable {
 
 /// The waiters that have a deadline, earliest first: a binary heap in which each knows its own place.
 ///
-/// A waiter stays in the heap between two waits: most deadlines move later, and then nothing is done until the
-/// old one is due. That makes a wait free of heap work in the usual case.
+/// A waiter stays in the heap between two waits: most deadlines move later, and then nothing is done until
+/// the old one is due. That makes a wait free of heap work in the usual case.
 struct TimerQueue {
     private var heap: [Waiter] = []
 

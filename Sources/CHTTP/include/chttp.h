@@ -12,9 +12,9 @@
 
 /// What a scanner says after it has looked at the bytes there are.
 typedef enum chttp_status {
-    CHTTP_OK = 0,   ///< Complete.
+    CHTTP_OK = 0, ///< Complete.
     CHTTP_MORE = 1, ///< Right so far, more bytes are needed.
-    CHTTP_BAD = 2,  ///< Refused; `rule` and `bad_at` say why and where.
+    CHTTP_BAD = 2, ///< Refused; `rule` and `bad_at` say why and where.
 } chttp_status;
 
 /// Why a message was refused. `chttp_rule_text` gives each as one sentence with its RFC section.
@@ -120,19 +120,19 @@ typedef enum chttp_target_form {
 /// A head while it arrives and once it is complete. Zero it before the first call.
 typedef struct chttp_head {
     // After CHTTP_OK.
-    uint32_t length;          ///< Bytes of the head, leading and final empty lines included.
-    uint32_t field_count;     ///< How many field lines it has.
-    uint32_t fields_at;       ///< Where the first field line begins.
-    chttp_span method;        ///< Requests.
-    chttp_span target;        ///< Requests.
-    chttp_span reason;        ///< Responses; may be empty.
-    uint16_t status;          ///< Responses: 100 to 599.
-    uint8_t version_minor;    ///< 0, or 1 for every HTTP/1.x above.
-    uint8_t target_form;      ///< Requests: a chttp_target_form.
+    uint32_t length; ///< Bytes of the head, leading and final empty lines included.
+    uint32_t field_count; ///< How many field lines it has.
+    uint32_t fields_at; ///< Where the first field line begins.
+    chttp_span method; ///< Requests.
+    chttp_span target; ///< Requests.
+    chttp_span reason; ///< Responses; may be empty.
+    uint16_t status; ///< Responses: 100 to 599.
+    uint8_t version_minor; ///< 0, or 1 for every HTTP/1.x above.
+    uint8_t target_form; ///< Requests: a chttp_target_form.
 
     // After CHTTP_BAD.
-    uint32_t bad_at;          ///< Offset of the first byte that broke the rule.
-    uint32_t rule;            ///< A chttp_rule.
+    uint32_t bad_at; ///< Offset of the first byte that broke the rule.
+    uint32_t rule; ///< A chttp_rule.
 
     // Private: how far the scan came.
     uint32_t _scanned;
@@ -161,12 +161,12 @@ void chttp_head_fields(const chttp_head *head, const uint8_t *bytes, chttp_field
 
 /// How a message's body is delimited and what becomes of its connection.
 typedef struct chttp_framing {
-    uint64_t content_length;  ///< Meaningful when `has_content_length`.
+    uint64_t content_length; ///< Meaningful when `has_content_length`.
     bool has_content_length;
-    bool chunked;             ///< Transfer-Encoding: chunked, alone.
-    bool close;               ///< Connection: close. It wins over keep-alive.
-    bool keep_alive;          ///< Connection: keep-alive (HTTP/1.0 asks for it this way), and no close.
-    bool expect_continue;     ///< Requests of HTTP/1.1: Expect: 100-continue.
+    bool chunked; ///< Transfer-Encoding: chunked, alone.
+    bool close; ///< Connection: close. It wins over keep-alive.
+    bool keep_alive; ///< Connection: keep-alive (HTTP/1.0 asks for it this way), and no close.
+    bool expect_continue; ///< Requests of HTTP/1.1: Expect: 100-continue.
 } chttp_framing;
 
 /// Applies the rules of Host, Content-Length, Transfer-Encoding, Connection and Expect to a request head that
@@ -185,10 +185,10 @@ chttp_status chttp_response_framing(chttp_head *head, const uint8_t *bytes, cons
 
 /// A chunked body while it arrives (RFC 9112 section 7.1). Zero it before the first call.
 typedef struct chttp_chunked {
-    uint64_t remaining;       ///< Data bytes of the current chunk still to come.
-    uint32_t bad_offset;      ///< After CHTTP_BAD: offset of the bad byte in the bytes of that call.
-    uint32_t rule;            ///< After CHTTP_BAD: a chttp_rule.
-    uint32_t overhead;        ///< Leading zeros of sizes, bytes of extensions and of trailer lines, so far.
+    uint64_t remaining; ///< Data bytes of the current chunk still to come.
+    uint32_t bad_offset; ///< After CHTTP_BAD: offset of the bad byte in the bytes of that call.
+    uint32_t rule; ///< After CHTTP_BAD: a chttp_rule.
+    uint32_t overhead; ///< Leading zeros of sizes, bytes of extensions and of trailer lines, so far.
     uint32_t _state;
 } chttp_chunked;
 

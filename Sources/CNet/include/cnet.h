@@ -1,7 +1,8 @@
 // What Swift cannot import from glibc: macros, unions and functions behind _GNU_SOURCE.
 #pragma once
 //
-// No system header is included here: its types would then belong to this module in Swift's eyes, and not to Glibc.
+// No system header is included here: its types would then belong to this module in Swift's eyes, and not to
+// Glibc.
 #include <stddef.h>
 #include <stdint.h>
 
@@ -54,8 +55,5 @@ int cnet_thread_id(void);
 
 /// Starts a detached thread with a small stack. Returns 0 or an errno.
 int cnet_start_thread(void (*body)(void *), void *argument);
-
-/// memmem(3).
-const void *_Nullable cnet_find(const void *haystack, size_t length, const void *needle, size_t needle_length);
 
 #pragma clang assume_nonnull end

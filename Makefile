@@ -1,0 +1,49 @@
+# `make` alone lists what there is. Every target does the set-up that it needs.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup demo run test test-unit test-system lint format fuzz release clean
+
+SECONDS ?= 60
+
+help: ## List the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup:
+	@scripts/set-up build
+
+demo: release ## A heartbeat, a question, its cancellation, a result, two look-ups: watch what each becomes
+	@scripts/demo
+
+run: release ## Leave both functions and the local cloud running; prints curl lines to try
+	@scripts/demo --keep
+
+test: lint test-unit test-system ## Everything: lint, unit tests, system tests with the real programs
+
+test-unit: setup
+	@scripts/set-up test
+	swift build --build-tests
+	swift test --skip-build --quiet
+	fuzz/run replay
+
+test-system: release
+	@scripts/set-up test
+	.build/venv/bin/python -m pytest Tests/SystemTests
+
+lint: setup ## Formatting of Swift and C, and no compiler warning
+	@scripts/set-up lint
+	@scripts/lint
+
+format: ## Bring Swift and C into the committed form
+	swift format -i -r Package.swift Sources Tests
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+fuzz: setup ## Fuzz the parsers for SECONDS (60) under ASan and UBSan
+	@scripts/set-up fuzz
+	fuzz/run $(SECONDS)
+
+release: setup ## build/twined-functions (static, stripped), build/local-cloud, build/echo-server
+	@scripts/release
+
+clean: ## Remove what was built
+	rm -rf .build .build-release build

@@ -1,0 +1,166 @@
+internal import JSON
+
+/// The field lines of a request, as far as an event needs them.
+protocol FieldLookup {
+    /// The value of the first field line called `name`, which is in lower case.
+    subscript(name: StaticString) -> ArraySlice<UInt8>? { get }
+    /// Hands out every field line.
+    func forEachField(_ body: (_ name: ArraySlice<UInt8>, _ value: ArraySlice<UInt8>) -> Void)
+}
+
+/// Why a request is no Pub/Sub message in any form. The text never holds a byte of the request.
+struct NotAnEvent: Error, Equatable {
+    /// What to answer: 400 or 415.
+    let status: Int
+    /// Plain text for the answer and the log.
+    let text: String
+
+    static let bodyNotJSON = NotAnEvent(status: 400, text: "The body is not JSON.")
+    static let noForm = NotAnEvent(
+        status: 400, text: "The request is neither a CloudEvent nor a Pub/Sub push.")
+    static let noMessage = NotAnEvent(status: 400, text: "The CloudEvent holds no Pub/Sub message.")
+    static let batch = NotAnEvent(status: 400, text: "Batches of CloudEvents are not accepted.")
+    static let contentType = NotAnEvent(
+        status: 415, text: "A Pub/Sub push has the Content-Type application/json.")
+}
+
+/// Every way in: from a request to a Pub/Sub message.
+enum CloudEvent {
+    /// The message that a POST request holds.
+    ///
+    /// The five forms are told apart in this order: unwrapped pushes by their fields, structured
+    /// CloudEvents by their Content-Type, binary ones by their `ce-` fields, then wrapped pushes and legacy
+    /// background events by their body.
+    static func message(_ fields: some FieldLookup, body: [UInt8]) throws(NotAnEvent) -> PubSubMessage {
+        if fields["x-goog-pubsub-message-id"] != nil || fields["x-goog-pubsub-subscription-name"] != nil {
+            return UnwrappedPush.message(fields, body: body)
+        }
+        let type = MediaType(fields["content-type"])
+        if type.isCloudEventsBatch { throw .batch }
+        let document: JSONDocument
+        do throws(JSONError) { document = try JSONDocument(parsing: body) } catch { throw .bodyNotJSON }
+        let root = document.root
+        guard root.isObject else { throw .noForm }
+        if type.isCloudEvent {
+            if isStructured(root) { return try structured(root) }
+        } else if isBinary(fields) {
+            guard let message = root["message"], message.isObject else { throw .noMessage }
+            return wrapped(message, in: root, form: .binary)
+        }
+        guard let message = push(root) ?? legacy(root) else { throw .noForm }
+        guard type.isJSON || hasCloudEventFields(fields) else { throw .contentType }
+        return message
+    }
+
+    /// Versions 0.3 and 1.0 are understood; their attributes may be empty, but must be there.
+    private static func isBinary(_ fields: some FieldLookup) -> Bool {
+        guard let version = fields["ce-specversion"], isKnown(version) else { return false }
+        return fields["ce-id"] != nil && fields["ce-source"] != nil && fields["ce-type"] != nil
+    }
+
+    private static func hasCloudEventFields(_ fields: some FieldLookup) -> Bool {
+        fields["ce-id"] != nil || fields["ce-source"] != nil || fields["ce-type"] != nil
+            || fields["ce-specversion"] != nil
+    }
+
+    private static func isKnown(_ version: ArraySlice<UInt8>) -> Bool {
+        version.elementsEqual("1.0".utf8) || version.elementsEqual("0.3".utf8)
+    }
+
+    private static func isStructured(_ root: JSONDocument.Value) -> Bool {
+        guard let version = root["specversion"], version.equals("1.0") || version.equals("0.3") else {
+            return false
+        }
+        return root["id"]?.isString == true && root["source"]?.isString == true
+            && root["type"]?.isString == true
+    }
+
+    private static func structured(_ root: JSONDocument.Value) throws(NotAnEvent) -> PubSubMessage {
+        var body = root["data"]
+        if let encoded = root["data_base64"] {
+            guard let decoded = try? Base64.decode(encoded),
+                let document = try? JSONDocument(parsing: decoded)
+            else { throw .noMessage }
+            body = document.root
+        }
+        guard let body, let message = body["message"], message.isObject else { throw .noMessage }
+        return wrapped(message, in: body, form: .structured)
+    }
+
+    private static func wrapped(
+        _ message: JSONDocument.Value, in body: JSONDocument.Value, form: PubSubMessage.Form
+    ) -> PubSubMessage {
+        var result = PubSubMessage(message, form: form)
+        result.subscription = body["subscription"]?.stringBytes
+        result.deliveryAttempt = body["deliveryAttempt"]?.integer ?? result.deliveryAttempt
+        return result
+    }
+
+    /// `{"message":{…,"messageId":"…"},"subscription":"…"}`
+    private static func push(_ root: JSONDocument.Value) -> PubSubMessage? {
+        guard root["context"] == nil, let message = root["message"], message.isObject,
+            message["messageId"]?.isString == true || message["message_id"]?.isString == true,
+            root["subscription"]?.isString == true
+        else { return nil }
+        return wrapped(message, in: root, form: .push)
+    }
+
+    /// `{"context":{"eventId","timestamp","eventType","resource"},"data":{…}}`, or all of it flat.
+    private static func legacy(_ root: JSONDocument.Value) -> PubSubMessage? {
+        let context = root["context"] ?? root
+        guard let eventID = context["eventId"]?.stringBytes, let type = context["eventType"],
+            type.equals("google.pubsub.topic.publish")
+                || type.equals("providers/cloud.pubsub/eventTypes/topic.publish"),
+            let data = root["data"], data.isObject
+        else { return nil }
+        var message = PubSubMessage(data, form: .legacy)
+        message.messageID = message.messageID ?? eventID
+        message.publishTime = message.publishTime ?? context["timestamp"]?.stringBytes
+        return message
+    }
+}
+
+/// What a Content-Type says, its parameters and case left aside (RFC 9110 section 8.3.1).
+private struct MediaType {
+    private let essence: [UInt8]
+
+    init(_ value: ArraySlice<UInt8>?) {
+        essence = (value ?? []).prefix { $0 != 0x3B }.filter { $0 != 0x20 && $0 != 0x09 }.map(
+            ASCII.lowercased)
+    }
+
+    var isCloudEvent: Bool { essence.elementsEqual("application/cloudevents+json".utf8) }
+    var isCloudEventsBatch: Bool { essence.starts(with: "application/cloudevents-batch".utf8) }
+    var isJSON: Bool {
+        essence.elementsEqual("application/json".utf8)
+            || (essence.starts(with: "application/".utf8) && essence.suffix(5).elementsEqual("+json".utf8))
+    }
+}
+
+/// A push without wrapper: the body is the message's data itself, everything else is in field lines.
+private enum UnwrappedPush {
+    /// Attributes that have no `_` in their names.
+    private static let plainNames: [String] = [
+        "datetime", "uuid", "parent", "originator", "sender", "recipient", "cpus", "memory",
+    ]
+
+    static func message(_ fields: some FieldLookup, body: [UInt8]) -> PubSubMessage {
+        var attributes: [(name: [UInt8], value: [UInt8])] = []
+        fields.forEachField { name, value in
+            let name = name.map(ASCII.lowercased)
+            if name.contains(0x5F) || plainNames.contains(where: { name.elementsEqual($0.utf8) }) {
+                attributes.append((name, Array(value)))
+            }
+        }
+        var message = PubSubMessage(form: .unwrapped)
+        message.data = body
+        message.attributes = Attributes(attributes)
+        message.messageID = fields["x-goog-pubsub-message-id"].map(Array.init)
+        message.subscription = fields["x-goog-pubsub-subscription-name"].map(Array.init)
+        message.publishTime = fields["x-goog-pubsub-publish-time"].map(Array.init)
+        // The emulator has another spelling than the service.
+        let key = fields["x-goog-pubsub-ordering-key"] ?? fields["x-goog-ordering-key"]
+        message.orderingKey = key.map(Array.init)
+        return message
+    }
+}

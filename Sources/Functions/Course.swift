@@ -1,0 +1,54 @@
+internal import JSON
+internal import Net
+
+/// One event's way through the handler: its deadline, what ties its log lines together, and when each step
+/// ended.
+struct Course {
+    let context: LogContext
+    let deadline: Deadline
+    private let startNanoseconds = EventLoop.shared.nowNanoseconds
+    private var parsedNanoseconds: UInt64?
+    private var storedNanoseconds: UInt64?
+    private var dispatchedNanoseconds: UInt64?
+
+    init(context: LogContext, deadline: Deadline) {
+        self.context = context
+        self.deadline = deadline
+    }
+
+    /// The event is read.
+    mutating func parsed() { parsedNanoseconds = EventLoop.shared.nowNanoseconds }
+    /// BigQuery has answered.
+    mutating func stored() { storedNanoseconds = EventLoop.shared.nowNanoseconds }
+    /// The cluster or Pub/Sub has answered, or was found not to be asked.
+    mutating func dispatched() { dispatchedNanoseconds = EventLoop.shared.nowNanoseconds }
+
+    /// Which event a log line is about.
+    func append(_ event: Event, to line: inout LogLine) {
+        line.field("event", event.uuid)
+        line.field("kind", event.kindBytes)
+        line.field("question", event.attribute("question_uuid"))
+        append(event.message, to: &line)
+    }
+
+    /// Which message a log line is about.
+    func append(_ message: PubSubMessage, to line: inout LogLine) {
+        if let id = message.messageID { line.field("message_id", id) }
+        if let attempt = message.deliveryAttempt { line.field("delivery_attempt", attempt) }
+    }
+
+    /// How long the steps took, in milliseconds, as far as they were reached.
+    func appendTimes(to line: inout LogLine) {
+        let now = EventLoop.shared.nowNanoseconds
+        if let stored = storedNanoseconds {
+            line.field("store_ms", Self.milliseconds(stored - (parsedNanoseconds ?? startNanoseconds)))
+        }
+        if let dispatched = dispatchedNanoseconds {
+            let before = storedNanoseconds ?? parsedNanoseconds ?? startNanoseconds
+            line.field("dispatch_ms", Self.milliseconds(dispatched - before))
+        }
+        line.field("ms", Self.milliseconds(now - startNanoseconds))
+    }
+
+    private static func milliseconds(_ nanoseconds: UInt64) -> Int { Int(nanoseconds / 1_000_000) }
+}

@@ -1,0 +1,45 @@
+internal import JSON
+
+/// A message that can never be stored, as it is published on the dead-letter topic.
+enum DeadLetter {
+    /// The message unchanged, with what is known of it in three attributes more. Where Pub/Sub could not take
+    /// it as it is, the whole request travels as data. Nil where Pub/Sub can take neither.
+    static func message(of message: PubSubMessage, requestBody: [UInt8], reason: String) -> OutgoingMessage? {
+        var letter: OutgoingMessage
+        if message.isPublishable {
+            let attributes = message.attributes
+            guard attributes.count <= EventLimits.deadLetterAttributesMax else { return nil }
+            let pairs = (0..<attributes.count).map { index in
+                (
+                    name: Array(attributes.bytes[attributes.nameRange(at: index)]),
+                    value: Array(attributes.bytes[attributes.valueRange(at: index)])
+                )
+            }
+            guard pairs.allSatisfy({ isAllowed($0.name, $0.value) }) else { return nil }
+            letter = OutgoingMessage(data: message.data, attributes: pairs, orderingKey: message.orderingKey)
+        } else {
+            letter = OutgoingMessage(data: requestBody, attributes: [], orderingKey: message.orderingKey)
+            letter.attributes.append((Array("twined-dead-letter-form".utf8), Array("request".utf8)))
+        }
+        append("reason", Array(reason.utf8), to: &letter)
+        append("subscription", message.subscription, to: &letter)
+        append("message-id", message.messageID, to: &letter)
+        let size = letter.attributes.reduce(letter.data.count) { $0 + $1.name.count + $1.value.count }
+        return size <= EventLimits.messageBytesMax ? letter : nil
+    }
+
+    /// What Pub/Sub takes as an attribute (https://cloud.google.com/pubsub/docs/publisher#using-attributes).
+    private static func isAllowed(_ name: [UInt8], _ value: [UInt8]) -> Bool {
+        !name.isEmpty && name.count <= EventLimits.attributeNameBytesMax
+            && value.count <= EventLimits.attributeValueBytesMax && !name.starts(with: "goog".utf8)
+    }
+
+    private static func append(_ name: String, _ value: [UInt8]?, to letter: inout OutgoingMessage) {
+        guard let value, !value.isEmpty else { return }
+        letter.attributes.append(
+            (
+                Array("twined-dead-letter-\(name)".utf8),
+                Array(value.prefix(EventLimits.attributeValueBytesMax))
+            ))
+    }
+}

@@ -1,0 +1,281 @@
+internal import JSON
+public import Net
+
+/// Handles every event of the network: stores it, then dispatches or cancels, then acknowledges.
+///
+/// 200 is said only after BigQuery has the row (or the dead-letter topic the message). Whatever may pass is
+/// 503, and Pub/Sub delivers again; the row keeps its insertId and the Job its name, so nothing is done
+/// twice.
+@EventLoopActor
+public final class EventHandler: Handler {
+    private let jobs: JobSettings
+    private let reportsUndispatchable: Bool
+    private let bigQuery: BigQuery
+    private let kubernetes: Kubernetes
+    private let topic: PubSubTopic
+    private let deadLetters: PubSubTopic?
+    private let log: Log
+
+    init(
+        jobs: JobSettings, reportsUndispatchable: Bool, bigQuery: BigQuery, kubernetes: Kubernetes,
+        topic: PubSubTopic, deadLetters: PubSubTopic?, log: Log
+    ) {
+        self.jobs = jobs
+        self.reportsUndispatchable = reportsUndispatchable
+        self.bigQuery = bigQuery
+        self.kubernetes = kubernetes
+        self.topic = topic
+        self.deadLetters = deadLetters
+        self.log = log
+    }
+
+    /// Gets token, cluster and connections before the first event needs them. Failures are met again by the
+    /// event.
+    func warmUp(deadline: Deadline) async {
+        EventLoop.shared.start { [kubernetes] in await kubernetes.prepare(deadline: deadline) }
+        await bigQuery.prepare(deadline: deadline)
+    }
+
+    // MARK: Handling
+
+    /// Answers a push: 200 stored and done, 400 never to be stored, 415 wrong type, 503 to be delivered
+    /// again.
+    public func handle(_ request: consuming HTTPRequest, deadline: Deadline) async -> HTTPResponse {
+        switch request.method {
+        case .post: break
+        case .get where request.path.equals("/health"): return .text(200, "ok\n")
+        default:
+            var response = HTTPResponse.text(405, "Events are POSTed.\n")
+            response.fields.append("Allow", "POST")
+            return response
+        }
+        var course = Course(context: log.context(of: request.fields), deadline: deadline)
+        let message: PubSubMessage
+        do throws(NotAnEvent) {
+            message = try CloudEvent.message(request.fields, body: request.body)
+        } catch {
+            log.write(.warning, "request refused: it is no event", course.context) { line in
+                line.field("status", error.status)
+                line.field("reason", error.text)
+            }
+            return .text(error.status, error.text + "\n")
+        }
+        let event: Event
+        do throws(MalformedEvent) {
+            event = try Event(message)
+        } catch {
+            return await refuse(message, request.body, error.description, &course)
+        }
+        course.parsed()
+        return await handle(event, request.body, &course)
+    }
+
+    private func handle(_ event: Event, _ body: [UInt8], _ course: inout Course) async -> HTTPResponse {
+        let job: Result<Job, Undispatchable>?
+        let insertion: BigQuery.Insertion
+        if event.kind == .question {
+            // While the row is on its way the Job is made and the cluster's connection opened; nothing is
+            // sent on it.
+            async let made = Self.makeJob(of: event, settings: jobs)
+            prepareCluster(course.deadline)
+            insertion = await bigQuery.insert(event, deadline: course.deadline, context: course.context)
+            job = await made
+        } else {
+            if event.kind == .cancellation, event.questionUUID != nil { prepareCluster(course.deadline) }
+            insertion = await bigQuery.insert(event, deadline: course.deadline, context: course.context)
+            job = nil
+        }
+        course.stored()
+        switch insertion {
+        case .stored: break
+        case .impossible(let reason): return await refuse(event.message, body, reason, &course)
+        case .failed(let result): return notStored(event, result, course)
+        }
+        switch job {
+        case .success(let job): return await dispatch(job, of: event, &course)
+        case .failure(let reason): return await reportUndispatchable(event, reason.description, nil, &course)
+        case nil: break
+        }
+        if event.kind == .cancellation { return await cancel(event, &course) }
+        return acknowledge(event, "stored", course)
+    }
+
+    private static func makeJob(of event: Event, settings: JobSettings) async -> Result<Job, Undispatchable> {
+        do throws(Undispatchable) {
+            return .success(try Job(of: event, settings: settings))
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    private func prepareCluster(_ deadline: Deadline) {
+        EventLoop.shared.start { [kubernetes] in await kubernetes.prepare(deadline: deadline) }
+    }
+
+    // MARK: Dispatching and cancelling
+
+    private func dispatch(_ job: Job, of event: Event, _ course: inout Course) async -> HTTPResponse {
+        let creation = await kubernetes.create(job, deadline: course.deadline, context: course.context)
+        course.dispatched()
+        switch creation {
+        case .created: return acknowledge(event, "dispatched", course)
+        case .takenByOther(let owner):
+            log.write(
+                .warning, "the question has a Job of another event already; nothing was dispatched",
+                course.context
+            ) {
+                line in
+                course.append(event, to: &line)
+                line.field("job", job.name)
+                line.field("owner", owner)
+            }
+            return acknowledge(event, "a duplicate question", course)
+        case .refused(let status, let message):
+            return await reportUndispatchable(
+                event, Undispatchable.refused(status).description, message, &course)
+        case .failed(let failure): return notDone("dispatched", event, failure, course)
+        }
+    }
+
+    private func cancel(_ event: Event, _ course: inout Course) async -> HTTPResponse {
+        guard let question = event.questionUUID else {
+            // It cannot name a Job, so there is none; least of all is an empty name sent, which means all of
+            // them.
+            return acknowledge(event, "stored; its question_uuid names no Job", course)
+        }
+        let failure = await kubernetes.delete(question, deadline: course.deadline, context: course.context)
+        course.dispatched()
+        if let failure { return notDone("cancelled", event, failure, course) }
+        return acknowledge(event, "cancelled", course)
+    }
+
+    /// Tells the asker, as the child would have, that there will be no answer. That the telling fails changes
+    /// nothing.
+    private func reportUndispatchable(
+        _ event: Event, _ reason: String, _ detail: String?, _ course: inout Course
+    ) async -> HTTPResponse {
+        course.dispatched()
+        log.write(.error, "question not dispatched: it never can be", course.context) { line in
+            course.append(event, to: &line)
+            line.field("reason", reason)
+            if let detail { line.field("detail", detail) }
+        }
+        if reportsUndispatchable {
+            let message = ExceptionEvent.message(
+                answering: event, reason: detail.map { "\(reason) \($0)" } ?? reason)
+            let deadline = min(course.deadline, .after(milliseconds: EventLimits.exceptionEventMilliseconds))
+            let result = await topic.publish(message, deadline: deadline, context: course.context)
+            if result.reaction != .done {
+                log.write(.error, "the asker could not be told", course.context) { line in
+                    course.append(event, to: &line)
+                    result.append(to: &line, upstream: .pubSub)
+                }
+            }
+        }
+        return acknowledge(event, "stored; not dispatchable", course)
+    }
+
+    // MARK: What cannot be stored
+
+    /// A message that can never be stored: to the dead-letter topic, or refused so that the subscription's
+    /// own policy decides.
+    private func refuse(
+        _ message: PubSubMessage, _ body: [UInt8], _ reason: String, _ course: inout Course
+    ) async -> HTTPResponse {
+        guard let deadLetters else { return refused(message, reason, "refused", course) }
+        guard let letter = DeadLetter.message(of: message, requestBody: body, reason: reason) else {
+            return refused(message, reason, "refused: Pub/Sub cannot take it either", course)
+        }
+        let result = await deadLetters.publish(letter, deadline: course.deadline, context: course.context)
+        course.dispatched()
+        guard result.reaction == .done else {
+            log.write(.error, "dead letter not published, the event will be redelivered", course.context) {
+                line in
+                course.append(message, to: &line)
+                line.field("reason", reason)
+                result.append(to: &line, upstream: .pubSub)
+                course.appendTimes(to: &line)
+            }
+            return .text(503, "The dead-letter topic cannot be reached; try again.\n")
+        }
+        log.write(.error, "event cannot be stored; it is in the dead-letter topic", course.context) { line in
+            course.append(message, to: &line)
+            line.field("reason", reason)
+            course.appendTimes(to: &line)
+        }
+        return Self.acknowledged
+    }
+
+    private func refused(
+        _ message: PubSubMessage, _ reason: String, _ outcome: String, _ course: Course
+    ) -> HTTPResponse {
+        log.write(.error, "event cannot be stored, it is left to the subscription's policy", course.context) {
+            line in
+            course.append(message, to: &line)
+            line.field("reason", reason)
+            line.field("outcome", outcome)
+            course.appendTimes(to: &line)
+        }
+        return .text(400, "The event cannot be stored: \(reason).\n")
+    }
+
+    // MARK: Answers
+
+    private static var acknowledged: HTTPResponse {
+        var response = HTTPResponse(status: 200, body: Array("OK".utf8))
+        response.fields.append("Content-Type", "text/html; charset=utf-8")
+        return response
+    }
+
+    private func acknowledge(_ event: Event, _ outcome: String, _ course: Course) -> HTTPResponse {
+        log.write(.info, "event handled", course.context) { line in
+            course.append(event, to: &line)
+            line.field("outcome", outcome)
+            course.appendTimes(to: &line)
+        }
+        return Self.acknowledged
+    }
+
+    private func notStored(_ event: Event, _ result: UpstreamResult, _ course: Course) -> HTTPResponse {
+        log.write(.error, "event not stored, it will be redelivered", course.context) { line in
+            course.append(event, to: &line)
+            result.append(to: &line, upstream: .bigQuery)
+            course.appendTimes(to: &line)
+        }
+        return .text(503, "The event could not be stored; try again.\n")
+    }
+
+    private func notDone(
+        _ verb: String, _ event: Event, _ failure: Kubernetes.Failure, _ course: Course
+    ) -> HTTPResponse {
+        log.write(
+            .error, "event stored, but its question not handled; it will be redelivered", course.context
+        ) {
+            line in
+            course.append(event, to: &line)
+            line.field("outcome", "not \(verb)")
+            line.field("upstream", "kubernetes")
+            if let status = failure.status { line.field("status", status) }
+            line.field("attempt", failure.attempts)
+            line.field("reason", failure.reason)
+            course.appendTimes(to: &line)
+        }
+        return .text(503, "The question could not be \(verb); try again.\n")
+    }
+}
+
+extension UpstreamResult {
+    /// What a log line says of a call that failed.
+    func append(to line: inout LogLine, upstream: Upstream) {
+        line.field("upstream", upstream.rawValue)
+        if let status { line.field("status", status) }
+        line.field("attempt", attempts)
+        line.field("reason", summary)
+    }
+}
+
+extension HTTPFields: FieldLookup {
+    func forEachField(_ body: (_ name: ArraySlice<UInt8>, _ value: ArraySlice<UInt8>) -> Void) {
+        for index in 0..<count { body(self[index].name, self[index].value) }
+    }
+}

@@ -1,0 +1,154 @@
+public import Net
+
+/// A token that was valid when it was handed out.
+public struct Token: Sendable {
+    /// The value of an Authorization field: `Bearer` and the token.
+    public let authorization: [UInt8]
+    /// Tells this token from those before and after it.
+    let generation: UInt64
+}
+
+/// Why there is no token. Never holds a byte of a secret.
+public enum TokenError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// The deadline passed before one came.
+    case timedOut
+    /// It could not be had; the text says why.
+    case failed(String)
+
+    /// One line.
+    public var description: String {
+        switch self {
+        case .timedOut: "no access token came in time"
+        case .failed(let reason): reason
+        }
+    }
+}
+
+/// The program's access token: fetched once for all who wait, refreshed before it expires without anyone waiting.
+///
+/// No timer refreshes it: on the platform an idle program gets no processor time. The first request that finds
+/// the token near its end starts the refresh and goes on with the old one.
+@EventLoopActor
+public final class AccessToken {
+    /// A token that is held, and until when it serves.
+    private struct Held {
+        let token: Token
+        let refreshFromNanoseconds: UInt64
+        let expiresNanoseconds: UInt64
+        /// The monotonic clock stands still while the machine sleeps; the time of day does not.
+        let expiresAtSecond: Int64
+
+        var isExpired: Bool {
+            EventLoop.shared.nowNanoseconds >= expiresNanoseconds || WallClock.now.seconds >= expiresAtSecond
+        }
+    }
+
+    /// The times of a token's life, in milliseconds; tests have their own.
+    struct Timing: Sendable {
+        /// How long before its expiry a token is refreshed.
+        var refreshAhead = ServiceLimits.tokenRefreshAheadMilliseconds
+        /// How long after one fetch no refresh is begun.
+        var pause = ServiceLimits.tokenRefreshPauseMilliseconds
+        /// How long before its expiry a token is not handed out any more: it has to travel.
+        var margin: UInt64 = 10_000
+    }
+
+    /// A fetch on its way, and what came of it.
+    @EventLoopActor
+    private final class Fetch {
+        let gate = Gate()
+        var result: Result<Token, TokenError> = .failure(.timedOut)
+    }
+
+    private let fetch: @EventLoopActor (Deadline) async -> Result<FetchedToken, TokenError>
+    private let log: Log
+    private let timing: Timing
+    private var held: Held?
+    private var fetching: Fetch?
+    private var refreshPausedUntilNanoseconds: UInt64 = 0
+    private var generation: UInt64 = 0
+
+    /// The token of `credentials`. Without any, every question for one is answered with `absence`.
+    public convenience init(
+        credentials: Credentials?, absence: String = "there are no credentials", environment: Environment,
+        caller: UpstreamCaller, log: Log
+    ) {
+        let fetcher = credentials.map {
+            TokenFetcher(credentials: $0, environment: environment, caller: caller)
+        }
+        self.init(log: log) { deadline in
+            guard let fetcher else { return .failure(.failed(absence)) }
+            return await fetcher.fetch(deadline: deadline)
+        }
+    }
+
+    /// A token that comes from `fetch`.
+    init(
+        log: Log, timing: Timing = Timing(),
+        fetch: @escaping @EventLoopActor (Deadline) async -> Result<FetchedToken, TokenError>
+    ) {
+        self.log = log
+        self.timing = timing
+        self.fetch = fetch
+    }
+
+    /// The token, at once where one is held.
+    public func value(deadline: Deadline) async throws(TokenError) -> Token {
+        if let held, !held.isExpired {
+            refreshIfDue(held)
+            return held.token
+        }
+        let fetching = fetching ?? start()
+        guard await fetching.gate.wait(until: deadline) else { throw .timedOut }
+        return try fetching.result.get()
+    }
+
+    /// Forgets `token`, which an upstream has refused, unless another has taken its place already.
+    public func invalidate(_ token: Token) {
+        if held?.token.generation == token.generation { held = nil }
+    }
+
+    private func refreshIfDue(_ held: Held) {
+        let now = EventLoop.shared.nowNanoseconds
+        guard now >= held.refreshFromNanoseconds, now >= refreshPausedUntilNanoseconds, fetching == nil else {
+            return
+        }
+        _ = start()
+    }
+
+    private func start() -> Fetch {
+        let started = Fetch()
+        fetching = started
+        EventLoop.shared.start { [self] in
+            let startNanoseconds = EventLoop.shared.nowNanoseconds
+            let startSecond = WallClock.now.seconds
+            let fetched = await fetch(.after(milliseconds: ServiceLimits.tokenFetchMilliseconds))
+            switch fetched {
+            case .success(let token): started.result = .success(hold(token, startNanoseconds, startSecond))
+            case .failure(let error):
+                refreshPausedUntilNanoseconds =
+                    EventLoop.shared.nowNanoseconds + timing.pause * 1_000_000
+                log.write(.warning, "no access token could be had") { $0.field("reason", error.description) }
+                started.result = .failure(error)
+            }
+            fetching = nil
+            started.gate.open()
+        }
+        return started
+    }
+
+    /// Keeps a token. Its life is counted from before it was asked for, and ends a little early.
+    private func hold(_ fetched: FetchedToken, _ startNanoseconds: UInt64, _ startSecond: Int64) -> Token {
+        generation += 1
+        let token = Token(authorization: Array("Bearer ".utf8) + fetched.bytes, generation: generation)
+        let lifetime = fetched.lifetimeMilliseconds
+        let life = lifetime > timing.margin ? lifetime - timing.margin : 0
+        let refreshAfter = max(
+            lifetime > timing.refreshAhead ? lifetime - timing.refreshAhead : 0, timing.pause)
+        held = Held(
+            token: token, refreshFromNanoseconds: startNanoseconds + refreshAfter * 1_000_000,
+            expiresNanoseconds: startNanoseconds + life * 1_000_000,
+            expiresAtSecond: startSecond + Int64(life / 1_000))
+        return token
+    }
+}

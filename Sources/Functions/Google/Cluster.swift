@@ -1,0 +1,234 @@
+internal import JSON
+internal import Net
+
+/// Which of a cluster's endpoints is used: KUBERNETES_ENDPOINT.
+enum ClusterEndpointChoice: String, Sendable, CaseIterable {
+    /// The one that the cluster names as its own; where it names none, the public, the DNS, then the private
+    /// one.
+    case auto
+    /// The name that Google's front end answers for.
+    case dns
+    /// The control plane's public address.
+    case `public`
+    /// The control plane's address inside its network.
+    case `private`
+}
+
+/// Why a cluster cannot be reached. One line, with nothing of a secret.
+struct ClusterError: Error, Equatable, CustomStringConvertible {
+    let description: String
+}
+
+/// Where the cluster's API server is and whom its certificate must come from: GKE's `clusters.get`.
+///
+/// The answer is kept for ten minutes and asked anew ahead of that by the first event that finds it old,
+/// without anyone waiting. When GKE cannot be asked, the old answer goes on serving: a cluster seldom moves.
+@EventLoopActor
+final class Cluster {
+    private struct Known {
+        let origin: Origin
+        let refreshFromNanoseconds: UInt64
+        let expiresNanoseconds: UInt64
+    }
+
+    /// A question on its way, and what came of it.
+    @EventLoopActor
+    private final class Question {
+        let gate = Gate()
+        var result: Result<Origin, ClusterError> = .failure(
+            ClusterError(description: "no answer from GKE in time"))
+    }
+
+    private let target: [UInt8]
+    private let endpoint: Endpoint
+    private let choice: ClusterEndpointChoice
+    private let caller: UpstreamCaller
+    private let token: AccessToken?
+    private let log: Log
+    private var known: Known?
+    private var question: Question?
+
+    /// - Parameter id: `projects/<p>/locations/<l>/clusters/<c>`, proven.
+    init(
+        id: String, endpoint: Endpoint, choice: ClusterEndpointChoice, caller: UpstreamCaller,
+        token: AccessToken, log: Log
+    ) {
+        let fields =
+            "endpoint,masterAuth/clusterCaCertificate,controlPlaneEndpointsConfig,privateClusterConfig"
+        target = endpoint.basePath + Array("/v1/\(id)?fields=\(fields)".utf8)
+        self.endpoint = endpoint
+        self.choice = choice
+        self.caller = caller
+        self.token = endpoint.carriesToken ? token : nil
+        self.log = log
+    }
+
+    /// The API server's origin, at once where it is known.
+    func origin(deadline: Deadline) async throws(ClusterError) -> Origin {
+        let now = EventLoop.shared.nowNanoseconds
+        if let known, known.expiresNanoseconds > now {
+            if known.refreshFromNanoseconds <= now, question == nil { _ = ask() }
+            return known.origin
+        }
+        let question = question ?? ask()
+        guard await question.gate.wait(until: deadline) else {
+            throw ClusterError(description: "no answer from GKE in time")
+        }
+        do {
+            return try question.result.get()
+        } catch {
+            if let known { return known.origin }
+            throw error
+        }
+    }
+
+    /// Forgets `origin`, which cannot be reached, unless another has taken its place already.
+    func forget(_ origin: Origin) {
+        if known?.origin == origin { known = nil }
+    }
+
+    private func ask() -> Question {
+        let asked = Question()
+        question = asked
+        EventLoop.shared.start { [self] in
+            let result = await request()
+            if case .success(let origin) = result {
+                let now = EventLoop.shared.nowNanoseconds
+                known = Known(
+                    origin: origin,
+                    refreshFromNanoseconds: now + EventLimits.clusterRefreshMilliseconds * 1_000_000,
+                    expiresNanoseconds: now + EventLimits.clusterKeptMilliseconds * 1_000_000)
+            } else if case .failure(let error) = result {
+                log.write(.warning, "the cluster's endpoint cannot be had") {
+                    $0.field("reason", error.description)
+                }
+                // An old answer that still serves is not asked for again with every event.
+                if let old = known {
+                    let later =
+                        EventLoop.shared.nowNanoseconds + EventLimits.clusterPauseMilliseconds * 1_000_000
+                    known = Known(
+                        origin: old.origin, refreshFromNanoseconds: later,
+                        expiresNanoseconds: max(later, old.expiresNanoseconds))
+                }
+            }
+            question = nil
+            asked.result = result
+            asked.gate.open()
+        }
+        return asked
+    }
+
+    private func request() async -> Result<Origin, ClusterError> {
+        let answer = await caller.call(
+            .clusterManager, at: endpoint.origin,
+            deadline: .after(milliseconds: EventLimits.clusterQuestionMilliseconds), token: token
+        ) { authorization in
+            var request = HTTPRequest(method: .get, target: target)
+            if let authorization { request.fields.append("Authorization", authorization) }
+            return request
+        }
+        guard answer.reaction == .done, let response = answer.response else {
+            return .failure(ClusterError(description: "GKE: \(answer.summary)"))
+        }
+        do throws(ClusterError) {
+            return .success(try ClusterDescription(parsing: response.body).origin(choice))
+        } catch {
+            return .failure(error)
+        }
+    }
+}
+
+/// What `clusters.get` says of a cluster's endpoints.
+///
+/// https://cloud.google.com/kubernetes-engine/docs/reference/rest/v1/projects.locations.clusters
+struct ClusterDescription {
+    private let endpoint: String?
+    private let dns: String?
+    private let dnsIsUsable: Bool
+    private let publicAddress: String?
+    private let privateAddress: String?
+    private let certificateAuthority: CertificateAuthority?
+
+    init(parsing body: [UInt8]) throws(ClusterError) {
+        guard let answer = try? JSONDocument(parsing: body).root, answer.isObject else {
+            throw ClusterError(description: "GKE's answer is no JSON object")
+        }
+        let control = answer["controlPlaneEndpointsConfig"]
+        let dnsConfig = control?["dnsEndpointConfig"]
+        let addresses = control?["ipEndpointsConfig"]
+        let privateCluster = answer["privateClusterConfig"]
+        let hasAddresses = addresses?["enabled"]?.bool ?? true
+        let hasPublic = hasAddresses && addresses?["enablePublicEndpoint"]?.bool ?? true
+        endpoint = Self.text(answer["endpoint"])
+        dns = Self.text(dnsConfig?["endpoint"])
+        dnsIsUsable = dnsConfig?["allowExternalTraffic"]?.bool ?? true
+        publicAddress =
+            hasPublic
+            ? Self.text(addresses?["publicEndpoint"]) ?? Self.text(privateCluster?["publicEndpoint"]) : nil
+        privateAddress =
+            hasAddresses
+            ? Self.text(addresses?["privateEndpoint"]) ?? Self.text(privateCluster?["privateEndpoint"]) : nil
+        certificateAuthority = try Self.authority(answer["masterAuth"]?["clusterCaCertificate"])
+    }
+
+    /// Where `choice` leads, with the trust that it asks for.
+    func origin(_ choice: ClusterEndpointChoice) throws(ClusterError) -> Origin {
+        let usableDNS = dnsIsUsable ? dns : nil
+        let chosen =
+            switch choice {
+            case .auto: endpoint ?? publicAddress ?? usableDNS ?? privateAddress
+            case .dns: usableDNS
+            case .public: publicAddress
+            case .private: privateAddress
+            }
+        guard let chosen else { throw ClusterError(description: "the cluster has \(missing(choice))") }
+        return try origin(chosen)
+    }
+
+    private func missing(_ choice: ClusterEndpointChoice) -> String {
+        let present = [
+            endpoint.map { _ in "auto" }, (dnsIsUsable ? dns : nil).map { _ in "dns" },
+            publicAddress.map { _ in "public" }, privateAddress.map { _ in "private" },
+        ].compactMap { $0 }
+        let list = present.isEmpty ? "none" : present.joined(separator: ", ")
+        if choice == .auto { return "no endpoint at all" }
+        return "no \(choice.rawValue) endpoint; KUBERNETES_ENDPOINT can be one of: \(list)"
+    }
+
+    /// An address is verified against the cluster's own authority, by address and without SNI. A DNS endpoint
+    /// has a public certificate.
+    private func origin(_ text: String) throws(ClusterError) -> Origin {
+        let colons = text.utf8.count { $0 == UInt8(ascii: ":") }
+        let authority = colons > 1 && !text.utf8.starts(with: "[".utf8) ? "[\(text)]" : text
+        guard let plain = Origin(.https, authority: authority.utf8) else {
+            throw ClusterError(description: "the cluster's endpoint is neither an address nor a name")
+        }
+        let isPublicName = plain.host.hasSuffix(".gke.goog") || text == dns
+        if isPublicName {
+            return Origin(
+                scheme: .https, host: plain.host, port: plain.port, trust: .system,
+                idleMilliseconds: Limits.clusterIdleMilliseconds)
+        }
+        guard let certificateAuthority else {
+            throw ClusterError(description: "GKE's answer has no masterAuth.clusterCaCertificate")
+        }
+        return Origin(
+            scheme: .https, host: plain.host, port: plain.port,
+            trust: .certificateAuthority(certificateAuthority),
+            idleMilliseconds: Limits.clusterIdleMilliseconds)
+    }
+
+    private static func text(_ value: JSONDocument.Value?) -> String? {
+        guard let text = value?.string, !text.isEmpty else { return nil }
+        return text
+    }
+
+    private static func authority(_ value: JSONDocument.Value?) throws(ClusterError) -> CertificateAuthority?
+    {
+        guard let value, value.isString, !value.equals("") else { return nil }
+        guard let pem = try? Base64.decode(value) else {
+            throw ClusterError(description: "masterAuth.clusterCaCertificate is not base64")
+        }
+        return CertificateAuthority(pem: pem)
+    }
+}

@@ -1,0 +1,67 @@
+public import Net
+
+/// The project that calls are made in, where no name says another: looked up once.
+@EventLoopActor
+public final class ProjectLookup {
+    private let server: MetadataServer?
+    private let caller: UpstreamCaller
+    private var known: String?
+    private var question: Gate?
+    private var failure = TokenError.failed("no project is known: set GOOGLE_CLOUD_PROJECT")
+
+    /// GOOGLE_CLOUD_PROJECT, GCLOUD_PROJECT or the key file's project is `known`; else the metadata server is asked
+    /// when the question first comes up.
+    public init(known: String?, credentials: Credentials?, caller: UpstreamCaller) {
+        self.known = known ?? credentials?.projectID
+        self.caller = caller
+        if case .metadataServer(let server)? = credentials?.kind {
+            self.server = server
+        } else {
+            server = nil
+        }
+    }
+
+    /// The project, where it is known already.
+    public var value: String? { known }
+
+    /// The project's id, proven to be one.
+    public func value(deadline: Deadline) async throws(TokenError) -> String {
+        if let known { return known }
+        guard let server else { throw failure }
+        let gate = question ?? ask(server)
+        guard await gate.wait(until: deadline) else { throw .timedOut }
+        guard let known else { throw failure }
+        return known
+    }
+
+    private func ask(_ server: MetadataServer) -> Gate {
+        let gate = Gate()
+        question = gate
+        EventLoop.shared.start { [self] in
+            let deadline = Deadline.after(milliseconds: ServiceLimits.tokenFetchMilliseconds)
+            let result = await caller.call(.metadata, at: server.origin, deadline: deadline) { _ in
+                MetadataServer.request("project/project-id")
+            }
+            take(result)
+            question = nil
+            gate.open()
+        }
+        return gate
+    }
+
+    private func take(_ result: UpstreamResult) {
+        guard case .answer(let response) = result.last, response.status == 200,
+            MetadataServer.isAnswer(response)
+        else {
+            failure = .failed("the metadata server did not name the project; set GOOGLE_CLOUD_PROJECT")
+            return
+        }
+        guard let text = String(validating: response.body.trimmingWhitespace, as: UTF8.self),
+            ProjectID(text) != nil
+        else {
+            failure = .failed("the metadata server's project is no project id; set GOOGLE_CLOUD_PROJECT")
+            return
+        }
+        known = text
+    }
+}

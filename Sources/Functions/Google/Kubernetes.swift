@@ -1,0 +1,192 @@
+internal import JSON
+internal import Net
+
+/// The cluster's Jobs (https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/job-v1/).
+@EventLoopActor
+final class Kubernetes {
+    /// What came of asking for a Job.
+    enum Creation: Sendable {
+        /// The Job is there now, or was there already for this very event.
+        case created
+        /// A Job of this name belongs to another event of the same question, whose uuid is given where it is
+        /// known.
+        case takenByOther(eventUUID: [UInt8])
+        /// The cluster will never take this Job: its status, and its own words where it had some.
+        case refused(status: Int, message: String?)
+        /// Not now: why, for the log.
+        case failed(Failure)
+    }
+
+    /// Why a call brought no result.
+    struct Failure: Error, Sendable {
+        let reason: String
+        var status: Int?
+        var attempts = 0
+    }
+
+    private let collection: [UInt8]
+    private let cluster: Cluster
+    private let caller: UpstreamCaller
+    private let exchange: any HTTPExchange
+    private let token: AccessToken
+    private let log: Log
+
+    /// - Parameter namespace: proven.
+    init(
+        namespace: String, cluster: Cluster, caller: UpstreamCaller, exchange: any HTTPExchange,
+        token: AccessToken, log: Log
+    ) {
+        collection = Array("/apis/batch/v1/namespaces/\(namespace)/jobs".utf8)
+        self.cluster = cluster
+        self.caller = caller
+        self.exchange = exchange
+        self.token = token
+        self.log = log
+    }
+
+    /// Gets what a call will need: endpoint, token, a connection. Nothing is asked of the cluster itself.
+    func prepare(deadline: Deadline) async {
+        guard let origin = try? await cluster.origin(deadline: deadline) else { return }
+        await exchange.prepareConnection(to: origin, deadline: deadline)
+    }
+
+    // MARK: Create
+
+    /// Creates `job`, unless it is there already.
+    func create(_ job: Job, deadline: Deadline, context: LogContext) async -> Creation {
+        let result = await call(.kubernetesCreate, deadline, context) { authorization in
+            var request = HTTPRequest(method: .post, target: self.collection, body: job.body)
+            request.fields.append("Content-Type", "application/json")
+            Self.append(authorization, to: &request)
+            return request
+        }
+        switch result {
+        case .failure(let failure): return .failed(failure)
+        case .success(let answer):
+            switch answer.reaction {
+            case .done: return .created
+            case .alreadyExists: return await identify(job, isQuota: false, answer, deadline, context)
+            case .quotaExceeded: return await identify(job, isQuota: true, answer, deadline, context)
+            case .undispatchable:
+                return .refused(status: answer.status ?? 0, message: Self.message(of: answer))
+            default: return .failed(Failure(answer))
+            }
+        }
+    }
+
+    /// Reads the Job of this name, to tell whose it is.
+    ///
+    /// Where it may not be read (a role that can only create) or is gone again, a 409 still says that this
+    /// question had its Job.
+    private func identify(
+        _ job: Job, isQuota: Bool, _ refusal: UpstreamResult, _ deadline: Deadline, _ context: LogContext
+    ) async -> Creation {
+        let result = await call(.kubernetesGet, deadline, context) { authorization in
+            var request = HTTPRequest(method: .get, target: self.target(job.name))
+            Self.append(authorization, to: &request)
+            return request
+        }
+        guard case .success(let answer) = result else {
+            guard case .failure(let failure) = result else { return .created }
+            return .failed(failure)
+        }
+        if answer.reaction == .done, let body = answer.response?.body,
+            let owner = Self.eventUUID(inJob: body)
+        {
+            if owner == job.eventUUID { return .created }
+            // A quota that is used up says nothing about another event's Job: ours was not made.
+            return isQuota ? .failed(Failure(refusal)) : .takenByOther(eventUUID: owner)
+        }
+        if isQuota { return .failed(Failure(refusal)) }
+        switch answer.status {
+        case 403, 404: return .created
+        case 200: return .takenByOther(eventUUID: [])
+        default: return .failed(Failure(answer))
+        }
+    }
+
+    /// The `uuid` inside a Job's `--attributes`; nil when it has none.
+    static func eventUUID(inJob body: [UInt8]) -> [UInt8]? {
+        guard let job = try? JSONDocument(parsing: body).root,
+            let containers = job["spec"]?["template"]?["spec"]?["containers"]
+        else { return nil }
+        for container in containers.elements {
+            guard let arguments = container["args"] else { continue }
+            var isNext = false
+            for argument in arguments.elements {
+                if isNext {
+                    guard let text = argument.stringBytes,
+                        let attributes = try? JSONDocument(parsing: text).root
+                    else { return nil }
+                    return attributes["uuid"]?.stringBytes
+                }
+                isNext = argument.equals("--attributes")
+            }
+        }
+        return nil
+    }
+
+    // MARK: Delete
+
+    /// Deletes the question's Job and its Pods. Nil: it is gone, or going.
+    ///
+    /// Without the propagation policy batch/v1 orphans the Pods, and the question runs on.
+    func delete(_ question: QuestionUUID, deadline: Deadline, context: LogContext) async -> Failure? {
+        let result = await call(.kubernetesDelete, deadline, context) { authorization in
+            var request = HTTPRequest(
+                method: .delete, target: self.target(question.jobName),
+                body: Array(#"{"propagationPolicy":"Background"}"#.utf8))
+            request.fields.append("Content-Type", "application/json")
+            Self.append(authorization, to: &request)
+            return request
+        }
+        switch result {
+        case .failure(let failure): return failure
+        case .success(let answer): return answer.reaction == .done ? nil : Failure(answer)
+        }
+    }
+
+    // MARK: Calls
+
+    private func call(
+        _ upstream: Upstream, _ deadline: Deadline, _ context: LogContext,
+        _ request: (_ authorization: [UInt8]?) -> HTTPRequest
+    ) async -> Result<UpstreamResult, Failure> {
+        let origin: Origin
+        do throws(ClusterError) {
+            origin = try await cluster.origin(deadline: deadline)
+        } catch {
+            return .failure(Failure(reason: error.description))
+        }
+        let result = await caller.call(
+            upstream, at: origin, deadline: deadline, token: token, context: context,
+            renewOrigin: { [cluster] in
+                cluster.forget(origin)
+                return try? await cluster.origin(deadline: deadline)
+            }, request)
+        return .success(result)
+    }
+
+    private func target(_ name: String) -> [UInt8] {
+        collection + Array("/\(name)".utf8)
+    }
+
+    private static func append(_ authorization: [UInt8]?, to request: inout HTTPRequest) {
+        request.fields.append("Accept", "application/json")
+        if let authorization { request.fields.append("Authorization", authorization) }
+    }
+
+    /// The `message` of the cluster's Status, bounded.
+    private static func message(of answer: UpstreamResult) -> String? {
+        guard let body = answer.response?.body, let status = try? JSONDocument(parsing: body).root,
+            let message = status["message"]?.string
+        else { return nil }
+        return String(decoding: Array(message.utf8.prefix(512)), as: UTF8.self)
+    }
+}
+
+extension Kubernetes.Failure {
+    init(_ result: UpstreamResult) {
+        self.init(reason: result.summary, status: result.status, attempts: result.attempts)
+    }
+}

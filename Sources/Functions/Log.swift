@@ -1,0 +1,162 @@
+internal import JSON
+public import Net
+
+/// The log: one JSON object a line, or readable lines on a terminal.
+///
+/// A message is a constant; everything that varies is a field, which is not even put together where the severity
+/// is off. Tokens and inputs are never given to it.
+@EventLoopActor
+public final class Log {
+    /// Lines below it are not written.
+    public let level: LogSeverity
+    /// What traces are named with; may become known after the start.
+    public var projectID: String?
+
+    private let sink: any LogSink
+    private let form: LogLine.Form
+    private let service: String
+    private let version: String
+    private let writesExecutionIDs: Bool
+    private var buffer: [UInt8] = []
+    private var stamp = Timestamp()
+
+    /// A log.
+    /// - Parameters:
+    ///   - service: the name Error Reporting groups faults by.
+    ///   - writesExecutionIDs: LOG_EXECUTION_ID.
+    public init(
+        level: LogSeverity = .info, sink: any LogSink, form: LogLine.Form = .json,
+        service: String = "twined-functions",
+        version: String = Version.current, projectID: String? = nil, writesExecutionIDs: Bool = false
+    ) {
+        self.level = level
+        self.sink = sink
+        self.form = form
+        self.service = service
+        self.version = version
+        self.projectID = projectID
+        self.writesExecutionIDs = writesExecutionIDs
+    }
+
+    /// Whether lines of `severity` are written.
+    public func isOn(_ severity: LogSeverity) -> Bool { severity >= level }
+
+    /// The context of a request.
+    public func context(of fields: HTTPFields) -> LogContext {
+        LogContext(fields, withExecutionID: writesExecutionIDs)
+    }
+
+    /// Writes a line. `fields` adds what varies, and is called only where the severity is on.
+    public func write(
+        _ severity: LogSeverity, _ message: StaticString, _ context: LogContext = LogContext(),
+        _ fields: (inout LogLine) -> Void = { _ in }
+    ) {
+        guard isOn(severity) else { return }
+        reportDroppedLines()
+        emit(severity, message) { line in
+            append(context, to: &line)
+            fields(&line)
+        }
+    }
+
+    /// Writes an ERROR line about a fault of our own, in the form Error Reporting collects.
+    public func fault(
+        _ message: StaticString, _ context: LogContext = LogContext(), file: StaticString = #fileID,
+        line number: Int = #line, function: StaticString = #function,
+        _ fields: (inout LogLine) -> Void = { _ in }
+    ) {
+        emit(.error, message) { line in
+            append(context, to: &line)
+            line.json("@type") {
+                $0.string(
+                    "type.googleapis.com/google.devtools.clouderrorreporting.v1beta1.ReportedErrorEvent")
+            }
+            line.json("serviceContext") { json in
+                json.beginObject()
+                json.member("service", service)
+                json.member("version", version)
+                json.endObject()
+            }
+            line.json("context") { json in
+                json.beginObject()
+                json.key("reportLocation")
+                json.beginObject()
+                json.member("filePath", file.description)
+                json.member("lineNumber", number)
+                json.member("functionName", function.description)
+                json.endObject()
+                json.endObject()
+            }
+            fields(&line)
+        }
+    }
+
+    /// Gives lines that are held a last chance: the program ends.
+    public func drain() {
+        sink.drain()
+    }
+
+    private func emit(_ severity: LogSeverity, _ message: StaticString, _ fields: (inout LogLine) -> Void) {
+        let reused = buffer
+        buffer = []
+        var line = LogLine(form, severity, message, timestamp: stamp.now(), reusing: reused)
+        fields(&line)
+        buffer = line.finish()
+        sink.write(buffer)
+    }
+
+    private func append(_ context: LogContext, to line: inout LogLine) {
+        if let trace = context.traceID {
+            if let projectID {
+                line.field(
+                    "logging.googleapis.com/trace", Array("projects/\(projectID)/traces/".utf8) + trace)
+            } else {
+                line.field("logging.googleapis.com/trace", trace)
+            }
+        }
+        if let span = context.spanID {
+            // The platform lifts the first into the entry; other collectors know the plain name.
+            line.field("logging.googleapis.com/spanId", span)
+            line.field("spanId", span)
+        }
+        if let execution = context.executionID {
+            line.json("logging.googleapis.com/labels") { json in
+                json.beginObject()
+                json.key("execution_id")
+                json.string { JSONEscaping.append(execution, to: &$0, form: .ascii) }
+                if let span = context.spanID { json.member("span_id", bytes: span) }
+                json.endObject()
+            }
+        }
+    }
+
+    private func reportDroppedLines() {
+        let dropped = sink.takeDroppedLines()
+        if dropped > 0 {
+            emit(.warning, "log lines were dropped, standard error was not read") {
+                $0.field("lines", dropped)
+            }
+        }
+    }
+}
+
+/// Now in RFC 3339, microseconds, UTC. The part that changes once a second is kept.
+private struct Timestamp {
+    private var second: Int64 = .min
+    private var bytes: [UInt8] = []
+
+    mutating func now() -> [UInt8] {
+        let time = WallClock.now
+        if time.seconds != second {
+            second = time.seconds
+            bytes = Array(WallClock(seconds: time.seconds).rfc3339(fractionDigits: 6).utf8)
+        }
+        // 2026-01-01T00:00:00.000000Z: the fraction stands before the Z.
+        var rest = time.nanoseconds / 1_000
+        for offset in 2...7 {
+            bytes[bytes.count - offset] = UInt8(ascii: "0") + UInt8(rest % 10)
+            rest /= 10
+        }
+        return bytes
+    }
+}

@@ -1,0 +1,79 @@
+public import Net
+
+/// What ties the lines of one request together: trace, span, execution.
+public struct LogContext: Sendable, Equatable {
+    /// 32 lower-case hexadecimal digits.
+    public private(set) var traceID: [UInt8]?
+    /// 16 lower-case hexadecimal digits.
+    public private(set) var spanID: [UInt8]?
+    /// What the functions-framework calls the execution; only when LOG_EXECUTION_ID is on.
+    public private(set) var executionID: [UInt8]?
+
+    /// Lines that belong to no request.
+    public init() {}
+
+    /// Reads `traceparent` (W3C Trace Context), else `X-Cloud-Trace-Context`. A malformed one is as good as none.
+    public init(_ fields: HTTPFields, withExecutionID: Bool = false) {
+        if let value = fields["traceparent"], let (trace, span) = Self.traceparent(value) {
+            traceID = trace
+            spanID = span
+        } else if let value = fields["x-cloud-trace-context"],
+            let (trace, span) = Self.cloudTraceContext(value)
+        {
+            traceID = trace
+            spanID = span
+        }
+        guard withExecutionID else { return }
+        if let given = fields["function-execution-id"], !given.isEmpty {
+            executionID = Array(given.prefix(Self.executionIDBytesMax))
+        } else {
+            executionID = Self.newExecutionID()
+        }
+    }
+
+    private static let executionIDBytesMax = 64
+
+    /// Twelve digits and letters, as the functions-framework makes them.
+    private static func newExecutionID() -> [UInt8] {
+        let alphabet = Array("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ".utf8)
+        return Crypto.randomBytes(12).map { alphabet[Int($0) % alphabet.count] }
+    }
+
+    /// `00-<trace>-<span>-<flags>`; a later version may have more behind it (W3C Trace Context section 3.2).
+    static func traceparent(_ value: ArraySlice<UInt8>) -> (trace: [UInt8], span: [UInt8])? {
+        let parts = value.split(separator: UInt8(ascii: "-"), omittingEmptySubsequences: false)
+        guard parts.count >= 4, parts[0].count == 2, parts[3].count == 2 else { return nil }
+        guard isHexadecimal(parts[0]), isHexadecimal(parts[3]), !parts[0].equals("ff") else { return nil }
+        guard !parts[0].equals("00") || parts.count == 4 else { return nil }
+        guard parts[1].count == 32, isHexadecimal(parts[1]),
+            parts[1].contains(where: { $0 != UInt8(ascii: "0") })
+        else { return nil }
+        guard parts[2].count == 16, isHexadecimal(parts[2]),
+            parts[2].contains(where: { $0 != UInt8(ascii: "0") })
+        else { return nil }
+        return (Array(parts[1]), Array(parts[2]))
+    }
+
+    /// `<trace>/<span in decimal>;o=<options>`; span and options may be missing.
+    static func cloudTraceContext(_ value: ArraySlice<UInt8>) -> (trace: [UInt8], span: [UInt8]?)? {
+        let context = value.prefix { $0 != UInt8(ascii: ";") }
+        let trace = context.prefix { $0 != UInt8(ascii: "/") }.map { $0 &- 0x41 < 26 ? $0 | 0x20 : $0 }
+        guard trace.count == 32, isHexadecimal(trace[...]) else { return nil }
+        let digits = context.dropFirst(33)
+        var span: UInt64 = 0
+        for digit in digits {
+            guard digit &- 0x30 < 10 else { return (trace, nil) }
+            let (product, overflowed) = span.multipliedReportingOverflow(by: 10)
+            let (sum, carried) = product.addingReportingOverflow(UInt64(digit &- 0x30))
+            if overflowed || carried { return (trace, nil) }
+            span = sum
+        }
+        guard span != 0 else { return (trace, nil) }
+        let hexadecimal = String(span, radix: 16)
+        return (trace, [UInt8](repeating: 0x30, count: 16 - hexadecimal.utf8.count) + hexadecimal.utf8)
+    }
+
+    private static func isHexadecimal(_ bytes: ArraySlice<UInt8>) -> Bool {
+        bytes.allSatisfy { $0 &- 0x30 < 10 || $0 &- 0x61 < 6 }
+    }
+}

@@ -1,0 +1,176 @@
+internal import JSON
+
+/// How grave a line is; the names are Cloud Logging's.
+public enum LogSeverity: Int, Sendable, Comparable, CaseIterable {
+    /// Every attempt at an upstream.
+    case debug
+    /// Every event.
+    case info
+    /// Trouble that passes by itself.
+    case warning
+    /// Something an operator should look at.
+    case error
+
+    /// `DEBUG`, `INFO`, `WARNING` or `ERROR`.
+    public var name: StaticString {
+        switch self {
+        case .debug: "DEBUG"
+        case .info: "INFO"
+        case .warning: "WARNING"
+        case .error: "ERROR"
+        }
+    }
+
+    /// The severity of that name, which may be in lower case.
+    public init?(name: String) {
+        for severity in Self.allCases
+        where name.utf8.count == severity.name.utf8CodeUnitCount
+            && zip(name.utf8, severity.name.description.utf8).allSatisfy({ $0 == $1 || $0 == $1 | 0x20 })
+        {
+            self = severity
+            return
+        }
+        return nil
+    }
+
+    /// Whether `left` is the less grave.
+    public static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
+}
+
+/// One line of the log while it is put together.
+///
+/// Whatever the values hold, the result is one line of at most `ServiceLimits.logLineBytesMax` bytes, all of them
+/// ASCII: everything else is escaped, so no reader can see a line break, a control sequence or a quote that
+/// came from outside. A value that is too long is cut, and one that no longer fits is left out; the member
+/// `truncated` says so.
+public struct LogLine: Sendable {
+    /// What a line looks like.
+    public enum Form: Sendable {
+        /// One JSON object (Cloud Logging's structured form).
+        case json
+        /// For people: time, severity, message, `name=value`.
+        case text
+    }
+
+    let form: Form
+    private(set) var bytes: [UInt8]
+    private var isTruncated = false
+    /// Room for `,"truncated":true}` and the newline.
+    private static let tailBytes = 24
+
+    /// Begins a line in a buffer whose room is used again.
+    init(
+        _ form: Form, _ severity: LogSeverity, _ message: StaticString, timestamp: [UInt8],
+        reusing buffer: [UInt8]
+    ) {
+        self.form = form
+        bytes = buffer
+        bytes.removeAll(keepingCapacity: true)
+        switch form {
+        case .json:
+            literal("{\"severity\":\"")
+            literal(severity.name)
+            literal("\",\"message\":\"")
+            JSONEscaping.append(Array(message.description.utf8), to: &bytes, form: .ascii)
+            literal("\",\"time\":\"")
+            bytes.append(contentsOf: timestamp)
+            bytes.append(UInt8(ascii: "\""))
+        case .text:
+            bytes.append(contentsOf: timestamp)
+            bytes.append(UInt8(ascii: " "))
+            literal(severity.name)
+            bytes.append(
+                contentsOf: repeatElement(UInt8(ascii: " "), count: 8 - severity.name.utf8CodeUnitCount))
+            JSONEscaping.append(Array(message.description.utf8), to: &bytes, form: .ascii)
+        }
+    }
+
+    /// Adds a value of bytes that may be anything.
+    public mutating func field(_ name: StaticString, _ value: some Collection<UInt8>) {
+        let start = bytes.count
+        var value = Array(value.prefix(ServiceLimits.logValueBytesMax + 1))
+        if value.count > ServiceLimits.logValueBytesMax {
+            value.removeLast()
+            isTruncated = true
+        }
+        beginField(name)
+        let isBare = form == .text && Self.isBare(value)
+        if !isBare { bytes.append(UInt8(ascii: "\"")) }
+        JSONEscaping.append(value, to: &bytes, form: .ascii)
+        if !isBare { bytes.append(UInt8(ascii: "\"")) }
+        keepIfItFits(from: start)
+    }
+
+    /// Adds a value of text.
+    public mutating func field(_ name: StaticString, _ value: String) {
+        field(name, value.utf8)
+    }
+
+    /// Adds a number.
+    public mutating func field(_ name: StaticString, _ value: Int) {
+        let start = bytes.count
+        beginField(name)
+        bytes.append(contentsOf: String(value).utf8)
+        keepIfItFits(from: start)
+    }
+
+    /// Adds a value of text that is known when the program is built, if there is one.
+    public mutating func field(_ name: StaticString, literal value: StaticString) {
+        field(name, value.description.utf8)
+    }
+
+    /// Adds a member whose value is JSON text of our own making; only in a JSON line.
+    mutating func json(_ name: StaticString, _ body: (inout JSONWriter) -> Void) {
+        guard form == .json else { return }
+        let start = bytes.count
+        beginField(name)
+        var writer = JSONWriter(capacity: 128)
+        body(&writer)
+        bytes.append(contentsOf: writer.finish())
+        keepIfItFits(from: start)
+    }
+
+    /// The finished line with its newline.
+    consuming func finish() -> [UInt8] {
+        if isTruncated {
+            beginField("truncated")
+            literal("true")
+        }
+        if form == .json { bytes.append(UInt8(ascii: "}")) }
+        bytes.append(UInt8(ascii: "\n"))
+        precondition(bytes.count <= ServiceLimits.logLineBytesMax, "a log line is longer than it may be")
+        return bytes
+    }
+
+    private mutating func beginField(_ name: StaticString) {
+        switch form {
+        case .json:
+            literal(",\"")
+            literal(name)
+            literal("\":")
+        case .text:
+            bytes.append(UInt8(ascii: " "))
+            literal(name)
+            bytes.append(UInt8(ascii: "="))
+        }
+    }
+
+    private mutating func keepIfItFits(from start: Int) {
+        if bytes.count <= ServiceLimits.logLineBytesMax - Self.tailBytes { return }
+        bytes.removeLast(bytes.count - start)
+        isTruncated = true
+    }
+
+    private mutating func literal(_ text: StaticString) {
+        unsafe bytes.append(
+            contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    }
+
+    /// Whether a reader can tell where the value ends without quotes around it.
+    private static func isBare(_ value: [UInt8]) -> Bool {
+        !value.isEmpty
+            && value.allSatisfy {
+                $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\")
+            }
+    }
+}

@@ -1,0 +1,72 @@
+internal import JSON
+
+extension Outcome {
+    /// The outcome that an answer is. BigQuery answers failures of a row inside a 200, so there an unreadable
+    /// body is no answer at all; elsewhere the status alone says enough.
+    static func answered(_ status: Int, body: [UInt8], by upstream: Upstream) -> Outcome {
+        switch upstream {
+        case .bigQuery: bigQuery(status, body)
+        case .kubernetesCreate: .answer(status: status, kubernetesDetail(status, body))
+        default: .answer(status: status, .none)
+        }
+    }
+
+    private static func bigQuery(_ status: Int, _ body: [UInt8]) -> Outcome {
+        guard [200, 400, 403].contains(status) else { return .answer(status: status, .none) }
+        guard let answer = try? JSONDocument(parsing: body).root, answer.isObject else {
+            return status == 200 ? .noAnswer : .answer(status: status, .none)
+        }
+        if status == 200 {
+            guard let errors = answer["insertErrors"], !errors.isNull else {
+                return .answer(status: status, .none)
+            }
+            // The form is {"insertErrors": [{"index": 0, "errors": [{"reason": …}]}]}; an empty list is no
+            // error.
+            guard errors.isArray else { return .noAnswer }
+            if errors.isEmpty { return .answer(status: status, .none) }
+            let isInvalid = errors.elements.contains { row in
+                row["errors"]?.elements.contains { $0["reason"]?.equals("invalid") ?? false } ?? false
+            }
+            return .answer(status: status, isInvalid ? .rowInvalid : .rowFailed)
+        }
+        let error = answer["error"]
+        if status == 400, let message = error?["message"]?.stringBytes,
+            message.contains("payload size exceeds")
+        {
+            return .answer(status: status, .payloadTooLarge)
+        }
+        if status == 403,
+            error?["errors"]?.elements.contains(where: { $0["reason"]?.equals("rateLimitExceeded") ?? false })
+                ?? false
+        {
+            return .answer(status: status, .rateLimited)
+        }
+        return .answer(status: status, .none)
+    }
+
+    /// A `Status` object of the Kubernetes API: `reason` tells the two meanings of a 409 apart.
+    private static func kubernetesDetail(_ status: Int, _ body: [UInt8]) -> Detail {
+        guard status == 409 || status == 403, let answer = try? JSONDocument(parsing: body).root else {
+            return .none
+        }
+        if status == 409 {
+            return answer["reason"]?.equals("AlreadyExists") ?? false ? .alreadyExists : .none
+        }
+        let message = answer["message"]?.stringBytes ?? []
+        return message.contains("exceeded quota") ? .quotaExceeded : .none
+    }
+}
+
+extension [UInt8] {
+    /// Whether `text` stands somewhere in these bytes, ASCII letters compared without case.
+    func contains(_ text: String) -> Bool {
+        let needle = Array(text.utf8)
+        guard count >= needle.count else { return false }
+        return (0...(count - needle.count)).contains { start in
+            (0..<needle.count).allSatisfy { offset in
+                let byte = self[start + offset]
+                return (byte &- 0x41 < 26 ? byte | 0x20 : byte) == needle[offset]
+            }
+        }
+    }
+}

@@ -1,0 +1,214 @@
+public import Net
+
+/// What came of a call, its retries included.
+public struct UpstreamResult: Sendable {
+    /// What came last.
+    public enum Last: Sendable {
+        /// An answer.
+        case answer(HTTPResponse)
+        /// A request without an answer.
+        case failure(HTTPClientError)
+        /// No token, so nothing was sent.
+        case noToken(TokenError)
+        /// The deadline had passed, so nothing was sent.
+        case notSent
+    }
+
+    /// What came last.
+    public let last: Last
+    /// What it means. Never `again`, `freshToken` or `askClusterAnew`: those have been done, and where they have not
+    /// helped it is `unavailable`.
+    public let reaction: Reaction
+    /// How many requests were sent.
+    public let attempts: Int
+
+    /// The last answer, if that is what came last.
+    public var response: HTTPResponse? {
+        if case .answer(let response) = last { return response }
+        return nil
+    }
+    /// The last answer's status code.
+    public var status: Int? { response?.status }
+
+    /// Whether time was what was missing: the request's own, or that of the wait for a token.
+    var isTimeout: Bool {
+        switch last {
+        case .failure(.timedOut), .failure(.connectTimedOut), .noToken(.timedOut), .notSent: true
+        case .answer, .failure, .noToken: false
+        }
+    }
+
+    /// Whether it may pass by itself, as opposed to something that an operator must look at.
+    var mayPass: Bool {
+        switch last {
+        case .answer(let response): [408, 429, 500, 502, 503, 504].contains(response.status)
+        case .failure(.notVerified): false
+        case .failure, .noToken(.timedOut), .notSent: true
+        case .noToken(.failed): false
+        }
+    }
+
+    /// Adds to a line what came last, and how often it was tried.
+    func describe(in line: inout LogLine) {
+        switch last {
+        case .answer(let response): line.field("status", response.status)
+        case .failure(let error): line.field("reason", error.description)
+        case .noToken(let error): line.field("reason", error.description)
+        case .notSent: line.field("reason", literal: "the deadline had passed")
+        }
+        line.field("attempt", attempts)
+    }
+}
+
+/// The one way to call an upstream: token, request, meaning of the answer, and whether and when to try again.
+///
+/// One for the program: the retry budgets in it are what keeps an outage from being made worse.
+@EventLoopActor
+public final class UpstreamCaller {
+    private let exchange: any HTTPExchange
+    private let log: Log
+    private var budgets: [Upstream: RetryBudget] = [:]
+
+    /// A caller whose requests go through `exchange`.
+    public init(exchange: any HTTPExchange, log: Log) {
+        self.exchange = exchange
+        self.log = log
+    }
+
+    /// Calls `upstream` until its answer means something other than "again", or there is no time, attempt or
+    /// budget left. Nothing is sent after the deadline.
+    ///
+    /// - Parameters:
+    ///   - origin: where the first request goes.
+    ///   - source: where the token of each attempt comes from; nil where none may be sent.
+    ///   - renewOrigin: asks the cluster's endpoint anew, once a call, when the one that was used cannot be reached;
+    ///     nil from it ends the call.
+    ///   - request: makes the request of each attempt from the value of the Authorization field.
+    public func call(
+        _ upstream: Upstream, at origin: Origin, deadline: Deadline, token source: AccessToken? = nil,
+        context: LogContext = LogContext(), renewOrigin: (@EventLoopActor () async -> Origin?)? = nil,
+        _ request: (_ authorization: [UInt8]?) -> HTTPRequest
+    ) async -> UpstreamResult {
+        var retry = Retry(deadlineNanoseconds: deadline.nanoseconds)
+        var origin = origin
+        var attempts = 0
+        var last = UpstreamResult.Last.notSent
+        while true {
+            var token: Token?
+            if let source {
+                do throws(TokenError) {
+                    token = try await source.value(deadline: deadline)
+                } catch {
+                    return UpstreamResult(last: .noToken(error), reaction: .unavailable, attempts: attempts)
+                }
+            }
+            let start = EventLoop.shared.nowNanoseconds
+            guard let attemptEnd = retry.beginAttempt(nowNanoseconds: start) else {
+                return UpstreamResult(last: last, reaction: .unavailable, attempts: attempts)
+            }
+            attempts += 1
+            last = await send(request(token?.authorization), to: origin, Deadline(nanoseconds: attemptEnd))
+            let reaction = Policy.reaction(to: Self.outcome(of: last, from: upstream), of: upstream)
+            if reaction.isFinal {
+                if reaction.isSuccess { budgets[upstream, default: RetryBudget()].succeeded() }
+                return UpstreamResult(last: last, reaction: reaction, attempts: attempts)
+            }
+            logAttempt(upstream, last, attempts, start, context)
+            let goesOn = await prepareNext(upstream, reaction, last, &retry)
+            guard goesOn else {
+                return UpstreamResult(last: last, reaction: .unavailable, attempts: attempts)
+            }
+            if reaction == .freshToken, let source, let token { source.invalidate(token) }
+            if case .askClusterAnew = reaction, let renewOrigin {
+                guard let renewed = await renewOrigin() else {
+                    return UpstreamResult(last: last, reaction: .unavailable, attempts: attempts)
+                }
+                origin = renewed
+            }
+        }
+    }
+
+    private func send(_ request: HTTPRequest, to origin: Origin, _ deadline: Deadline) async
+        -> UpstreamResult.Last
+    {
+        do throws(HTTPClientError) {
+            return .answer(try await exchange.send(request, to: origin, deadline: deadline))
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    private static func outcome(of last: UpstreamResult.Last, from upstream: Upstream) -> Outcome {
+        switch last {
+        case .answer(let response): .answered(response.status, body: response.body, by: upstream)
+        case .failure(let error): Outcome(error)
+        case .noToken, .notSent: .notConnected
+        }
+    }
+
+    /// Waits as long as Retry says. Returns whether there is a next attempt.
+    private func prepareNext(
+        _ upstream: Upstream, _ reaction: Reaction, _ last: UpstreamResult.Last, _ retry: inout Retry
+    ) async -> Bool {
+        var retryAfter: UInt64?
+        if case .answer(let response) = last, let value = response.fields["retry-after"] {
+            retryAfter = RetryAfter.nanoseconds(value, nowSeconds: WallClock.now.seconds)
+        }
+        let decision = retry.decide(
+            after: reaction, retryAfterNanoseconds: retryAfter,
+            nowNanoseconds: EventLoop.shared.nowNanoseconds,
+            budget: &budgets[upstream, default: RetryBudget()], random: .random(in: .min ... .max))
+        switch decision {
+        case .attempt: return true
+        case .attemptAt(let nanoseconds):
+            await EventLoop.shared.sleep(until: Deadline(nanoseconds: nanoseconds))
+            return true
+        case .giveUp: return false
+        }
+    }
+
+    private func logAttempt(
+        _ upstream: Upstream, _ last: UpstreamResult.Last, _ attempt: Int, _ start: UInt64,
+        _ context: LogContext
+    ) {
+        log.write(.debug, "an attempt at an upstream failed", context) { line in
+            line.field("upstream", upstream.rawValue)
+            switch last {
+            case .answer(let response): line.field("status", response.status)
+            case .failure(let error): line.field("reason", error.description)
+            case .noToken, .notSent: break
+            }
+            line.field("attempt", attempt)
+            line.field("ms", Int((EventLoop.shared.nowNanoseconds - start) / 1_000_000))
+        }
+    }
+}
+
+extension Reaction {
+    /// Whether nothing is left to try.
+    var isFinal: Bool {
+        switch self {
+        case .again, .freshToken, .askClusterAnew: false
+        default: true
+        }
+    }
+
+    /// Whether the upstream did what it is for.
+    var isSuccess: Bool {
+        switch self {
+        case .done, .alreadyExists, .notFound: true
+        default: false
+        }
+    }
+}
+
+extension Outcome {
+    /// The outcome of a request without an answer.
+    init(_ error: HTTPClientError) {
+        switch error {
+        case .notResolved, .notConnected, .connectTimedOut, .handshakeFailed: self = .notConnected
+        case .notVerified: self = .notVerified
+        case .connectionLost, .malformedAnswer, .answerTooLarge, .timedOut, .overloaded: self = .noAnswer
+        }
+    }
+}

@@ -1,0 +1,228 @@
+import Glibc
+import JSON
+import Net
+import Testing
+
+@testable import Functions
+
+@Suite("The log")
+struct LogTests {
+    /// Values that try to end the string, the line, the object or the terminal's patience.
+    static let hostile: [[UInt8]] = [
+        Array("\r\n{\"severity\":\"EMERGENCY\"}\n".utf8), Array("\"},{\"a\":\"".utf8),
+        [0, 1, 0x1B, 0x5B, 0x32, 0x4A],
+        Array("\u{2028}\u{2029}\u{85}\u{FEFF}".utf8), [0xFF, 0xFE, 0xC0, 0x80, 0xED, 0xA0, 0x80],
+        [UInt8](repeating: 0x0A, count: 100_000), [UInt8](repeating: 0xF0, count: 70_000), [],
+        Array(repeating: Array("é".utf8), count: 3_000).flatMap { $0 }, Array("\\".utf8),
+    ]
+
+    @Test("hostile values make one JSON object on one line of at most 16 KiB", arguments: hostile.indices)
+    func hostileValues(_ index: Int) async throws {
+        let value = Self.hostile[index]
+        let lines = try await LoopSupport.run {
+            let sink = KeptLines()
+            let log = Log(level: .debug, sink: sink)
+            log.write(.warning, "something happened") { line in
+                for _ in 0..<12 { line.field("event", value) }
+                line.field("status", 429)
+            }
+            return sink.lines
+        }
+        let line = try #require(lines.first)
+        #expect(lines.count == 1)
+        #expect(line.count <= 16_384)
+        #expect(line.last == 0x0A)
+        #expect(line.dropLast().allSatisfy { $0 >= 0x20 && $0 < 0x80 })
+        let object = try JSONDocument(parsing: Array(line.dropLast())).root
+        #expect(object["severity"]?.equals("WARNING") == true)
+        #expect(object["message"]?.equals("something happened") == true)
+        #expect(object["status"]?.integer == 429 || object["truncated"]?.bool == true)
+    }
+
+    @Test("random bytes make one JSON object on one line, and come back from it where they are UTF-8")
+    func randomValues() async throws {
+        var generator = SystemRandomNumberGenerator()
+        for _ in 0..<300 {
+            let value = (0..<Int.random(in: 0..<64, using: &generator)).map { _ in
+                UInt8.random(in: 0...255, using: &generator)
+            }
+            let line = try await LoopSupport.run {
+                let sink = KeptLines()
+                Log(sink: sink).write(.info, "m") { $0.field("value", value) }
+                return sink.lines[0]
+            }
+            let object = try JSONDocument(parsing: Array(line.dropLast())).root
+            if let text = String(validating: value, as: UTF8.self) {
+                #expect(object["value"]?.equals(text) == true)
+            }
+        }
+    }
+
+    @Test("fields are not put together where the severity is off")
+    func severityOff() async throws {
+        let (calls, lines) = try await LoopSupport.run {
+            let sink = KeptLines()
+            let log = Log(level: .warning, sink: sink)
+            var calls = 0
+            log.write(.info, "unseen") { _ in calls += 1 }
+            log.write(.warning, "seen") { _ in calls += 1 }
+            return (calls, sink.texts)
+        }
+        #expect(calls == 1)
+        #expect(lines.count == 1)
+    }
+
+    @Test("a line carries the trace, the span and the labels that the platform reads")
+    func traceContext() async throws {
+        let line = try await LoopSupport.run {
+            let sink = KeptLines()
+            let log = Log(sink: sink, projectID: "demo-project", writesExecutionIDs: true)
+            var fields = HTTPFields()
+            fields.append("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+            fields.append("X-Cloud-Trace-Context", "105445aa7843bc8bf206b12000100000/1;o=1")
+            fields.append("Function-Execution-Id", "abcDEF123456")
+            log.write(.info, "stored", log.context(of: fields))
+            return sink.lines[0]
+        }
+        let object = try JSONDocument(parsing: Array(line.dropLast())).root
+        #expect(
+            object["logging.googleapis.com/trace"]?.string
+                == "projects/demo-project/traces/4bf92f3577b34da6a3ce929d0e0e4736")
+        #expect(object["logging.googleapis.com/spanId"]?.string == "00f067aa0ba902b7")
+        #expect(object["spanId"]?.string == "00f067aa0ba902b7")
+        let labels = try #require(object["logging.googleapis.com/labels"])
+        #expect(labels["execution_id"]?.string == "abcDEF123456")
+        #expect(labels["span_id"]?.string == "00f067aa0ba902b7")
+        let time = try #require(object["time"]?.stringBytes)
+        #expect(time.count == 27 && WallClock(rfc3339: time) != nil)
+    }
+
+    @Test("an execution without an id gets one of twelve letters and digits")
+    func executionID() throws {
+        let context = LogContext(HTTPFields(), withExecutionID: true)
+        let identifier = try #require(context.executionID)
+        #expect(identifier.count == 12)
+        #expect(identifier.allSatisfy { $0 &- 0x30 < 10 || ($0 | 0x20) &- 0x61 < 26 })
+        #expect(LogContext(HTTPFields()).executionID == nil)
+    }
+
+    @Test(
+        "malformed trace contexts are as good as none",
+        arguments: [
+            "", "00", "00-0-0-0", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more",
+        ])
+    func malformedTraceparent(_ value: String) {
+        #expect(LogContext.traceparent(Array(value.utf8)[...]) == nil)
+    }
+
+    @Test("the older trace header gives a trace, and its decimal span as sixteen digits")
+    func cloudTraceContext() throws {
+        func parse(_ text: String) -> (trace: [UInt8], span: [UInt8]?)? {
+            LogContext.cloudTraceContext(Array(text.utf8)[...])
+        }
+        let whole = try #require(parse("105445AA7843bc8bf206b12000100000/255;o=1"))
+        #expect(whole.trace == Array("105445aa7843bc8bf206b12000100000".utf8))
+        #expect(whole.span == Array("00000000000000ff".utf8))
+        #expect(try #require(parse("105445aa7843bc8bf206b12000100000")).span == nil)
+        #expect(try #require(parse("105445aa7843bc8bf206b12000100000/99999999999999999999")).span == nil)
+        #expect(parse("105445aa/1;o=1") == nil)
+        #expect(parse("<script>") == nil)
+    }
+
+    @Test("a fault of our own has Error Reporting's form")
+    func fault() async throws {
+        let line = try await LoopSupport.run {
+            let sink = KeptLines()
+            Log(sink: sink, service: "event-handler").fault("a table is inconsistent")
+            return sink.lines[0]
+        }
+        let object = try JSONDocument(parsing: Array(line.dropLast())).root
+        #expect(object["@type"]?.string?.hasSuffix("ReportedErrorEvent") == true)
+        #expect(object["serviceContext"]?["service"]?.string == "event-handler")
+        #expect(object["serviceContext"]?["version"]?.string == Version.current)
+        #expect(object["context"]?["reportLocation"]?["lineNumber"]?.integer != nil)
+    }
+
+    @Test("a terminal gets readable lines, escaped all the same")
+    func textForm() async throws {
+        let line = try await LoopSupport.run {
+            let sink = KeptLines()
+            Log(sink: sink, form: .text).write(.info, "stored") {
+                $0.field("event", "a b\u{1B}[2J\n")
+                $0.field("kind", "question")
+                $0.field("ms", 12)
+            }
+            return sink.texts[0]
+        }
+        #expect(line.hasSuffix(" INFO    stored event=\"a b\\u001b[2J\\n\" kind=question ms=12\n"))
+    }
+
+    @Test("dropped lines are counted in a line of their own")
+    func droppedLines() async throws {
+        let lines = try await LoopSupport.run {
+            let sink = KeptLines()
+            let log = Log(sink: sink)
+            sink.dropped = 3
+            log.write(.info, "next")
+            return sink.texts
+        }
+        #expect(lines.count == 2)
+        #expect(lines[0].contains("\"lines\":3"))
+    }
+
+    @Test("a pipe that nobody reads never holds the loop, and loses no line it has taken")
+    func unreadPipe() async throws {
+        var ends: [CInt] = [-1, -1]
+        #expect(pipe(&ends) == 0)
+        let (reading, writing) = (ends[0], ends[1])
+        let sink = try await LoopSupport.run {
+            let sink = StandardErrorSink(descriptor: writing)
+            let line = [UInt8](repeating: 0x61, count: 999) + [0x0A]
+            // Far more than the pipe's 64 KiB and the buffer's 256 KiB.
+            for _ in 0..<1_000 { sink.write(line) }
+            return sink
+        }
+        var text: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        while text.count < 300_000 {
+            let count = read(reading, &buffer, buffer.count)
+            guard count > 0 else { break }
+            text += buffer.prefix(count)
+        }
+        let dropped = try await LoopSupport.run {
+            sink.drain()
+            return sink.takeDroppedLines()
+        }
+        let flags = fcntl(reading, F_GETFL)
+        _ = fcntl(reading, F_SETFL, flags | O_NONBLOCK)
+        while true {
+            let count = read(reading, &buffer, buffer.count)
+            guard count > 0 else { break }
+            text += buffer.prefix(count)
+        }
+        #expect(text.count % 1_000 == 0)
+        #expect(text.count / 1_000 + dropped == 1_000)
+        #expect(dropped > 0)
+        close(reading)
+        close(writing)
+    }
+
+    @Test("a closed pipe costs lines, not the program")
+    func closedPipe() async throws {
+        var ends: [CInt] = [-1, -1]
+        #expect(pipe(&ends) == 0)
+        close(ends[0])
+        let writing = ends[1]
+        try await LoopSupport.run {
+            let sink = StandardErrorSink(descriptor: writing)
+            for _ in 0..<10 { sink.write(Array("line\n".utf8)) }
+            sink.drain()
+        }
+        close(writing)
+    }
+}

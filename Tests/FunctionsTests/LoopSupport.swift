@@ -1,0 +1,115 @@
+import Glibc
+import Net
+
+@testable import Functions
+
+/// The event loop for tests: run once for the whole process, on a thread of its own.
+enum LoopSupport {
+    private static let running: Void = {
+        var thread = pthread_t()
+        let error = pthread_create(
+            &thread, nil,
+            { _ in
+                EventLoop.shared.run()
+                return nil
+            }, nil)
+        precondition(error == 0, "the loop's thread does not start")
+    }()
+
+    /// Runs `body` on the loop, as a root task like those of the program, and waits for it.
+    static func run<Value: Sendable>(
+        _ body: @escaping @Sendable @EventLoopActor () async throws -> Value
+    ) async throws -> Value {
+        running
+        let result: Result<Value, any Error> = await withCheckedContinuation { continuation in
+            EventLoop.shared.start {
+                do {
+                    continuation.resume(returning: .success(try await body()))
+                } catch {
+                    continuation.resume(returning: .failure(error))
+                }
+            }
+        }
+        return try result.get()
+    }
+
+    /// Lets every task that is ready run, a few times over.
+    @EventLoopActor
+    static func settle() async {
+        for _ in 0..<20 { await Task.yield() }
+    }
+}
+
+/// An exchange that answers from a closure and keeps what it was asked.
+@EventLoopActor
+final class FakeExchange: HTTPExchange {
+    typealias Answer = @EventLoopActor (HTTPRequest, Origin) async -> Result<HTTPResponse, HTTPClientError>
+
+    struct Sent {
+        let request: HTTPRequest
+        let origin: Origin
+
+        var target: String { String(decoding: request.target, as: UTF8.self) }
+        var body: String { String(decoding: request.body, as: UTF8.self) }
+        var line: String { "\(request.method.name) \(target)" }
+
+        func field(_ name: StaticString) -> String? {
+            request.fields[name].map { String(decoding: $0, as: UTF8.self) }
+        }
+    }
+
+    private(set) var sent: [Sent] = []
+    private(set) var prepared: [Origin] = []
+    private let answer: Answer
+
+    init(_ answer: @escaping Answer) {
+        self.answer = answer
+    }
+
+    func send(
+        _ request: HTTPRequest, to origin: Origin, deadline: Deadline
+    ) async throws(HTTPClientError) -> HTTPResponse {
+        sent.append(Sent(request: request, origin: origin))
+        return try await answer(request, origin).get()
+    }
+
+    func prepareConnection(to origin: Origin, deadline: Deadline) async {
+        prepared.append(origin)
+    }
+}
+
+/// A sink that keeps the lines.
+@EventLoopActor
+final class KeptLines: LogSink {
+    private(set) var lines: [[UInt8]] = []
+    var dropped = 0
+
+    var texts: [String] { lines.map { String(decoding: $0, as: UTF8.self) } }
+
+    func write(_ line: [UInt8]) { lines.append(Array(line)) }
+    func takeDroppedLines() -> Int {
+        defer { dropped = 0 }
+        return dropped
+    }
+    func drain() {}
+}
+
+extension Log {
+    /// A log that nobody reads.
+    static func silent() -> Log { Log(level: .error, sink: KeptLines()) }
+}
+
+extension HTTPResponse {
+    static func json(_ status: Int, _ text: String) -> HTTPResponse {
+        var response = HTTPResponse(status: status, body: Array(text.utf8))
+        response.fields.append("Content-Type", "application/json")
+        return response
+    }
+
+    /// An answer of the metadata server.
+    static func metadata(_ status: Int, _ text: String) -> HTTPResponse {
+        var response = HTTPResponse(status: status, body: Array(text.utf8))
+        response.fields.append("Metadata-Flavor", "Google")
+        return response
+    }
+}

@@ -1,0 +1,219 @@
+import Testing
+
+@testable import Net
+
+/// What a server did with a connection's bytes, as short lines that can be compared.
+private struct Transcript {
+    var events: [String] = []
+    var machine: HTTPServerStateMachine
+
+    init(budget: BodyBudget = BodyBudget(bytesMax: 1 << 20), limits: MessageLimits = MessageLimits()) {
+        machine = HTTPServerStateMachine(limits: limits, budget: budget)
+    }
+
+    /// Goes on until more bytes are needed or the connection is over.
+    mutating func run() {
+        while events.last != "close" {
+            switch machine.next() {
+            case .read: return
+            case .sendContinue: events.append("continue")
+            case .handle(let request):
+                events.append("\(request.method.name) \(text(request.target)) \(text(request.body))")
+                var response = HTTPResponse.text(200, "ok")
+                response.fields.append("X", "y")
+                _ = machine.answer(response, date: Array("now".utf8))
+            case .refuse(let bytes):
+                events.append("refuse " + text(bytes.dropFirst(9).prefix(3)))
+                return
+            case .close:
+                events.append("close")
+                return
+            }
+        }
+    }
+
+    mutating func feed(_ bytes: some Sequence<UInt8>) {
+        machine.receive(Array(bytes))
+        run()
+    }
+}
+
+private let pipeline =
+    "GET /a HTTP/1.1\r\nHost: h\r\n\r\n"
+    + "POST /b?c HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello"
+    + "POST /c HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nT: v\r\n\r\n"
+    + "GET http://h/d?e HTTP/1.1\r\nHost: h\r\n\r\n"
+    + "GET /last HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
+
+private let pipelineEvents = [
+    "GET /a ", "POST /b?c hello", "POST /c abcde", "GET /d?e ", "GET /last ", "close",
+]
+
+@Suite("The server's state machine")
+struct HTTPServerStateMachineTests {
+    @Test(
+        "pipelined requests are handled in order, and Connection: close ends the connection after its answer")
+    func pipelined() {
+        var transcript = Transcript()
+        transcript.feed(pipeline.utf8)
+        #expect(transcript.events == pipelineEvents)
+    }
+
+    @Test("requests split at any byte are the same requests")
+    func everySplit() {
+        let bytes = Array(pipeline.utf8)
+        for offset in 0...bytes.count {
+            var transcript = Transcript()
+            transcript.feed(bytes[..<offset])
+            transcript.feed(bytes[offset...])
+            #expect(transcript.events == pipelineEvents, "split at \(offset)")
+        }
+    }
+
+    @Test("requests that come byte by byte or in random pieces are the same requests")
+    func randomSplits() {
+        let bytes = Array(pipeline.utf8)
+        var generator = SeededGenerator(seed: 7)
+        for round in 0..<500 {
+            var transcript = Transcript()
+            var at = 0
+            while at < bytes.count {
+                let count = round == 0 ? 1 : min(bytes.count - at, Int.random(in: 1...40, using: &generator))
+                transcript.feed(bytes[at..<at + count])
+                at += count
+            }
+            #expect(transcript.events == pipelineEvents)
+        }
+    }
+
+    @Test("a bad request is refused after the good ones before it are answered, and nothing after it is read")
+    func badAfterGood() {
+        var transcript = Transcript()
+        transcript.feed(
+            "GET /a HTTP/1.1\r\nHost: h\r\n\r\nGET /b HTTP/1.1\r\n\r\nGET /c HTTP/1.1\r\nHost: h\r\n\r\n".utf8
+        )
+        #expect(transcript.events == ["GET /a ", "refuse 400"])
+        transcript.feed("GET /d HTTP/1.1\r\nHost: h\r\n\r\n".utf8)
+        #expect(transcript.events == ["GET /a ", "refuse 400", "close"])
+    }
+
+    @Test(
+        "each refusal has its status",
+        arguments: [
+            ("GET / HTTP/1.1\r\n\r\n", "400"),
+            ("GET / HTTP/2.0\r\n", "505"),
+            ("GET /\(String(repeating: "a", count: 17_000))", "414"),
+            ("GET / HTTP/1.1\r\nHost: h\r\nX: \(String(repeating: "a", count: 17_000))", "431"),
+            ("GET / HTTP/1.1\r\nHost: h\r\n" + String(repeating: "A: b\r\n", count: 251), "431"),
+            ("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 16777217\r\n\r\n", "413"),
+            ("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", "501"),
+            ("POST / HTTP/1.1\r\nHost: h\r\nExpect: miracles\r\n\r\n", "417"),
+            ("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", "400"),
+            ("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "400"),
+            ("GET / HTTP/1.1\nHost: h\n\n", "400"),
+        ])
+    func refusals(input: String, status: String) {
+        var transcript = Transcript()
+        transcript.feed(input.utf8)
+        #expect(transcript.events == ["refuse \(status)"])
+    }
+
+    @Test("a body of the largest size is taken, and one byte more in chunks is 413")
+    func chunkedCeiling() {
+        var limits = MessageLimits()
+        limits.bodyBytesMax = 10
+        var transcript = Transcript(limits: limits)
+        let head = "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+        transcript.feed((head + "A\r\n0123456789\r\n0\r\n\r\n").utf8)
+        transcript.feed((head + "A\r\n0123456789\r\n1\r\nx\r\n0\r\n\r\n").utf8)
+        #expect(transcript.events == ["POST / 0123456789", "refuse 413"])
+    }
+
+    @Test("100 Continue is sent once, and only when the body has not begun to come")
+    func expectContinue() {
+        let head = "POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
+        var waiting = Transcript()
+        waiting.feed(head.utf8)
+        waiting.feed("o".utf8)
+        waiting.feed("k".utf8)
+        #expect(waiting.events == ["continue", "POST / ok"])
+        var eager = Transcript()
+        eager.feed((head + "ok").utf8)
+        #expect(eager.events == ["POST / ok"])
+    }
+
+    @Test("a head that does not come in time is 408, an idle connection is only closed")
+    func timeOuts() {
+        var begun = Transcript()
+        begun.feed("GET / HT".utf8)
+        begun.machine.timeOut()
+        begun.run()
+        #expect(begun.events == ["refuse 408"])
+        var idle = Transcript()
+        idle.machine.timeOut()
+        idle.run()
+        #expect(idle.events == ["close"])
+    }
+
+    @Test("a peer that ends between requests is only closed, one that ends inside a request is told 400")
+    func ends() {
+        var between = Transcript()
+        between.feed("GET / HTTP/1.1\r\nHost: h\r\n\r\n".utf8)
+        between.machine.receiveEnd()
+        between.run()
+        #expect(between.events == ["GET / ", "close"])
+        for cut in ["G", "GET / HTTP/1.1\r\n", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nab"] {
+            var inside = Transcript()
+            inside.feed(cut.utf8)
+            inside.machine.receiveEnd()
+            inside.run()
+            #expect(inside.events == ["refuse 400"])
+        }
+    }
+
+    @Test("HTTP/1.0 closes after its answer unless it asks to be kept, and gets no chunks")
+    func http10() {
+        var machine = HTTPServerStateMachine(budget: BodyBudget(bytesMax: 100))
+        machine.receive("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\nGET / HTTP/1.0\r\n\r\n")
+        guard case .handle = machine.next() else { return #expect(Bool(false), "no request") }
+        let kept = text(machine.answer(.text(200, "a"), date: []))
+        #expect(kept.contains("\r\nConnection: keep-alive\r\n"))
+        guard case .handle = machine.next() else { return #expect(Bool(false), "no second request") }
+        var response = HTTPResponse.text(200, "abc")
+        response.framing = .chunked
+        let last = text(machine.answer(response, date: []))
+        #expect(last.contains("\r\nConnection: close\r\n"))
+        #expect(!last.contains("Transfer-Encoding"))
+        #expect(last.hasSuffix("\r\n\r\nabc"))
+        guard case .close = machine.next() else { return #expect(Bool(false), "not closed") }
+    }
+
+    @Test("the answer to HEAD has the length of the body and no body; 204 has neither")
+    func headAndNoContent() {
+        var machine = HTTPServerStateMachine(budget: BodyBudget(bytesMax: 100))
+        machine.receive("HEAD / HTTP/1.1\r\nHost: h\r\n\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n")
+        guard case .handle = machine.next() else { return #expect(Bool(false), "no request") }
+        let head = text(machine.answer(.text(200, "abc"), date: []))
+        #expect(head.contains("Content-Length: 3\r\n"))
+        #expect(head.hasSuffix("\r\n\r\n"))
+        guard case .handle = machine.next() else { return #expect(Bool(false), "no second request") }
+        let empty = text(machine.answer(HTTPResponse(status: 204), date: []))
+        #expect(!empty.contains("Content-Length"))
+        #expect(empty.hasSuffix("\r\n\r\n"))
+    }
+
+    @Test("bodies beyond the common budget are refused 503, and an answered request gives its bytes back")
+    func budget() {
+        let budget = BodyBudget(bytesMax: 10)
+        var first = Transcript(budget: budget)
+        first.feed("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 8\r\n\r\n1234567".utf8)
+        #expect(budget.bytesUsed == 7)
+        var second = Transcript(budget: budget)
+        second.feed("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\n1234".utf8)
+        #expect(second.events == ["refuse 503"])
+        #expect(budget.bytesUsed == 7)
+        first.feed("8".utf8)
+        #expect(first.events == ["POST / 12345678"])
+        #expect(budget.bytesUsed == 0)
+    }
+}

@@ -1,0 +1,67 @@
+import Glibc
+
+@testable import Net
+
+/// The event loop, running on a thread of its own for as long as the tests do.
+enum Loop {
+    static let thread: pthread_t = {
+        // Before the thread starts, so that it never sees a loop without an owner.
+        _ = EventLoop.shared
+        var thread = pthread_t()
+        let error = pthread_create(
+            &thread, nil,
+            { _ in
+                EventLoop.shared.run()
+                return nil
+            }, nil)
+        precondition(error == 0, "the loop's thread cannot be started")
+        signal(SIGPIPE, SIG_IGN_handler)
+        return thread
+    }()
+
+    /// SIG_IGN, which Swift cannot import.
+    private static let SIG_IGN_handler = unsafeBitCast(1, to: __sighandler_t.self)
+}
+
+/// Runs `body` as a task of the loop, as everything in the program runs.
+func onLoop<Result: Sendable>(
+    _ body: @escaping @Sendable @EventLoopActor () async throws -> Result
+) async throws -> Result {
+    _ = Loop.thread
+    return try await withCheckedThrowingContinuation { continuation in
+        EventLoop.shared.start {
+            do {
+                continuation.resume(returning: try await body())
+            } catch {
+                continuation.resume(throwing: error)
+            }
+        }
+    }
+}
+
+/// A generator that a seed replays (SplitMix64).
+struct SeededGenerator: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) {
+        state = seed
+    }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+}
+
+extension ByteReceiver {
+    mutating func receive(_ text: String) { receive(Array(text.utf8)) }
+
+    mutating func receive(_ bytes: [UInt8]) { receive(bytes.span) }
+
+    mutating func receive(_ bytes: ArraySlice<UInt8>) { receive(Array(bytes)) }
+}
+
+func text(_ bytes: some Sequence<UInt8>) -> String { String(decoding: Array(bytes), as: UTF8.self) }
