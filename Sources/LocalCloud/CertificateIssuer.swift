@@ -67,7 +67,7 @@ public struct CertificateError: Error, Equatable, Sendable, CustomStringConverti
 ///
 /// For tests and the local cloud only: keys live in memory, and whatever is asked for is signed.
 @safe
-public final class CertificateAuthority {
+public final class CertificateIssuer {
     private let key: OpaquePointer
     private let certificate: OpaquePointer
     /// The authority's own certificate, PEM.
@@ -82,7 +82,7 @@ public final class CertificateAuthority {
     }
 
     /// Makes an authority out of any request, signed by `issuer` or, without one, by itself.
-    public init(request: CertificateRequest, issuer: CertificateAuthority?) throws(CertificateError) {
+    public init(request: CertificateRequest, issuer: CertificateIssuer?) throws(CertificateError) {
         let key = try unsafe CertificateMaker.key(request.key)
         do throws(CertificateError) {
             let certificate = unsafe try CertificateMaker.certificate(
