@@ -43,7 +43,8 @@ enum Files {
         }
     }
 
-    /// Removes a folder of our own with these files in it. What cannot be removed stays, for the system to clear.
+    /// Removes a folder of our own with these files in it. What cannot be removed stays, for the system to
+    /// clear.
     static func remove(_ directory: String, _ files: [String]) {
         for file in files { _ = unsafe unlink("\(directory)/\(file)") }
         _ = unsafe rmdir(directory)

@@ -83,7 +83,8 @@ public final class LocalCloud {
         stopped.open()
     }
 
-    /// Ends every listener and connection, lets go what hangs, and removes the folder if it was a temporary one.
+    /// Ends every listener and connection, lets go what hangs, and removes the folder if it was a
+    /// temporary one.
     public func close() async {
         cloud.faults.clear(nil)
         pubSub.push.reset(keepsSubscriptions: false)

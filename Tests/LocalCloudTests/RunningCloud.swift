@@ -17,7 +17,10 @@ final class RunningCloud {
     }
 
     init() throws {
-        cloud = try LocalCloud(options: LocalCloudOptions())
+        // One folder for all: the tests read no file, and the process ends before all of them have closed.
+        var options = LocalCloudOptions()
+        options.directory = "/tmp/local-cloud-tests"
+        cloud = try LocalCloud(options: options)
         try cloud.start()
         control = Origin(
             scheme: .http, host: "127.0.0.1", port: cloud.readiness.ports[.control] ?? 0)
@@ -35,7 +38,8 @@ final class RunningCloud {
             : cloud.certificates.publicAuthority.certificatePEM
         return Origin(
             scheme: service.isSecure ? .https : .http, host: "127.0.0.1",
-            port: cloud.readiness.ports[service] ?? 0, trust: .certificateAuthority(CertificateAuthority(pem: pem)))
+            port: cloud.readiness.ports[service] ?? 0,
+            trust: .certificateAuthority(CertificateAuthority(pem: pem)))
     }
 
     /// Asks a service, with the token that is accepted at start.
