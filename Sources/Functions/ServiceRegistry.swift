@@ -10,6 +10,11 @@ protocol ServiceHandler: Handler {
     func warmUp(deadline: Deadline) async
 }
 
+extension ServiceHandler {
+    /// A cluster's API server always takes it.
+    var needsToken: Bool { true }
+}
+
 /// Answers whether a service revision exists, and which revision is a service's default.
 @EventLoopActor
 final class ServiceRegistry: ServiceHandler {
