@@ -39,10 +39,10 @@ public enum LogSeverity: Int, Sendable, Comparable, CaseIterable {
 
 /// One line of the log while it is put together.
 ///
-/// Whatever the values hold, the result is one line of at most `ServiceLimits.logLineBytesMax` bytes, all of them
-/// ASCII: everything else is escaped, so no reader can see a line break, a control sequence or a quote that
-/// came from outside. A value that is too long is cut, and one that no longer fits is left out; the member
-/// `truncated` says so.
+/// Whatever the values hold, the result is one line of at most `ServiceLimits.logLineBytesMax` bytes, all of
+/// them ASCII: everything else is escaped, so no reader can see a line break, a control sequence or a quote
+/// that came from outside. A value that is too long is cut, and one that no longer fits is left out; the
+/// member `truncated` says so.
 public struct LogLine: Sendable {
     /// What a line looks like.
     public enum Form: Sendable {

@@ -16,8 +16,8 @@ public struct UpstreamResult: Sendable {
 
     /// What came last.
     public let last: Last
-    /// What it means. Never `again`, `freshToken` or `askClusterAnew`: those have been done, and where they have not
-    /// helped it is `unavailable`.
+    /// What it means. Never `again`, `freshToken` or `askClusterAnew`: those have been done, and where they
+    /// have not helped it is `unavailable`.
     public let reaction: Reaction
     /// How many requests were sent.
     public let attempts: Int
@@ -67,7 +67,7 @@ public struct UpstreamResult: Sendable {
 public final class UpstreamCaller {
     private let exchange: any HTTPExchange
     private let log: Log
-    private var budgets: [Upstream: RetryBudget] = [:]
+    private var budgets = [RetryBudget](repeating: RetryBudget(), count: Upstream.allCases.count)
 
     /// A caller whose requests go through `exchange`.
     public init(exchange: any HTTPExchange, log: Log) {
@@ -81,8 +81,8 @@ public final class UpstreamCaller {
     /// - Parameters:
     ///   - origin: where the first request goes.
     ///   - source: where the token of each attempt comes from; nil where none may be sent.
-    ///   - renewOrigin: asks the cluster's endpoint anew, once a call, when the one that was used cannot be reached;
-    ///     nil from it ends the call.
+    ///   - renewOrigin: asks the cluster's endpoint anew, once a call, when the one that was used cannot be
+    ///     reached; nil from it ends the call.
     ///   - request: makes the request of each attempt from the value of the Authorization field.
     public func call(
         _ upstream: Upstream, at origin: Origin, deadline: Deadline, token source: AccessToken? = nil,
@@ -110,7 +110,7 @@ public final class UpstreamCaller {
             last = await send(request(token?.authorization), to: origin, Deadline(nanoseconds: attemptEnd))
             let reaction = Policy.reaction(to: Self.outcome(of: last, from: upstream), of: upstream)
             if reaction.isFinal {
-                if reaction.isSuccess { budgets[upstream, default: RetryBudget()].succeeded() }
+                if reaction.isSuccess { budgets[upstream.index].succeeded() }
                 return UpstreamResult(last: last, reaction: reaction, attempts: attempts)
             }
             logAttempt(upstream, last, attempts, start, context)
@@ -157,7 +157,7 @@ public final class UpstreamCaller {
         let decision = retry.decide(
             after: reaction, retryAfterNanoseconds: retryAfter,
             nowNanoseconds: EventLoop.shared.nowNanoseconds,
-            budget: &budgets[upstream, default: RetryBudget()], random: .random(in: .min ... .max))
+            budget: &budgets[upstream.index], random: .random(in: .min ... .max))
         switch decision {
         case .attempt: return true
         case .attemptAt(let nanoseconds):
@@ -180,6 +180,23 @@ public final class UpstreamCaller {
             }
             line.field("attempt", attempt)
             line.field("ms", Int((EventLoop.shared.nowNanoseconds - start) / 1_000_000))
+        }
+    }
+}
+
+extension Upstream {
+    /// Its place among the budgets: an enumeration with texts would be hashed by its text on every call.
+    var index: Int {
+        switch self {
+        case .metadata: 0
+        case .tokenEndpoint: 1
+        case .bigQuery: 2
+        case .clusterManager: 3
+        case .kubernetesCreate: 4
+        case .kubernetesGet: 5
+        case .kubernetesDelete: 6
+        case .artifactRegistry: 7
+        case .pubSub: 8
         }
     }
 }

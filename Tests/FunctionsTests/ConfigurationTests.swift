@@ -354,6 +354,11 @@ struct ConfigurationTests {
         }
     }
 
+    @Test("the version is that of the file VERSION")
+    func version() throws {
+        #expect(try Repository.text("VERSION") == "\(Version.current)\n")
+    }
+
     @Test("--help names every variable and its default")
     func help() {
         for setting in Setting.all {

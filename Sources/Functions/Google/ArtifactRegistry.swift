@@ -1,8 +1,8 @@
 internal import JSON
 internal import Net
 
-/// The reads of Artifact Registry that a look-up needs (REST API v1), each of a cost that does not grow with the
-/// repository.
+/// The reads of Artifact Registry that a look-up needs (REST API v1), each of a cost that does not grow with
+/// the repository.
 @EventLoopActor
 final class ArtifactRegistry {
     /// Why a question has no answer.
@@ -51,8 +51,8 @@ final class ArtifactRegistry {
         return false
     }
 
-    /// The tag of a service's default revision: of the image tagged `default`, the first tag that says more than
-    /// `default` and `latest`, else `default`. Nil when no image is. Two calls.
+    /// The tag of a service's default revision: of the image tagged `default`, the first tag that says more
+    /// than `default` and `latest`, else `default`. Nil when no image is. Two calls.
     func defaultTag(
         of name: ServiceName, deadline: Deadline, context: LogContext
     ) async throws(Failure) -> ImageTag? {
