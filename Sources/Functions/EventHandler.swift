@@ -3,8 +3,9 @@ public import Net
 
 /// Handles every event of the network: stores it, then dispatches or cancels, then acknowledges.
 ///
-/// 200 is said only after BigQuery has the row (or the dead-letter topic the message). Whatever may pass is 503, and
-/// Pub/Sub delivers again; the row keeps its insertId and the Job its name, so nothing is done twice.
+/// 200 is said only after BigQuery has the row (or the dead-letter topic the message). Whatever may pass is
+/// 503, and Pub/Sub delivers again; the row keeps its insertId and the Job its name, so nothing is done
+/// twice.
 @EventLoopActor
 public final class EventHandler: Handler {
     private let jobs: JobSettings
@@ -28,7 +29,8 @@ public final class EventHandler: Handler {
         self.log = log
     }
 
-    /// Gets token, cluster and connections before the first event needs them. Failures are met again by the event.
+    /// Gets token, cluster and connections before the first event needs them. Failures are met again by the
+    /// event.
     func warmUp(deadline: Deadline) async {
         EventLoop.shared.start { [kubernetes] in await kubernetes.prepare(deadline: deadline) }
         await bigQuery.prepare(deadline: deadline)
@@ -36,7 +38,8 @@ public final class EventHandler: Handler {
 
     // MARK: Handling
 
-    /// Answers a push: 200 stored and done, 400 never to be stored, 415 wrong type, 503 to be delivered again.
+    /// Answers a push: 200 stored and done, 400 never to be stored, 415 wrong type, 503 to be delivered
+    /// again.
     public func handle(_ request: consuming HTTPRequest, deadline: Deadline) async -> HTTPResponse {
         switch request.method {
         case .post: break
@@ -71,7 +74,8 @@ public final class EventHandler: Handler {
         let job: Result<Job, Undispatchable>?
         let insertion: BigQuery.Insertion
         if event.kind == .question {
-            // While the row is on its way the Job is made and the cluster's connection opened; nothing is sent on it.
+            // While the row is on its way the Job is made and the cluster's connection opened; nothing is
+            // sent on it.
             async let made = Self.makeJob(of: event, settings: jobs)
             prepareCluster(course.deadline)
             insertion = await bigQuery.insert(event, deadline: course.deadline, context: course.context)
@@ -135,7 +139,8 @@ public final class EventHandler: Handler {
 
     private func cancel(_ event: Event, _ course: inout Course) async -> HTTPResponse {
         guard let question = event.questionUUID else {
-            // It cannot name a Job, so there is none; least of all is an empty name sent, which means all of them.
+            // It cannot name a Job, so there is none; least of all is an empty name sent, which means all of
+            // them.
             return acknowledge(event, "stored; its question_uuid names no Job", course)
         }
         let failure = await kubernetes.delete(question, deadline: course.deadline, context: course.context)
@@ -144,7 +149,8 @@ public final class EventHandler: Handler {
         return acknowledge(event, "cancelled", course)
     }
 
-    /// Tells the asker, as the child would have, that there will be no answer. That the telling fails changes nothing.
+    /// Tells the asker, as the child would have, that there will be no answer. That the telling fails changes
+    /// nothing.
     private func reportUndispatchable(
         _ event: Event, _ reason: String, _ detail: String?, _ course: inout Course
     ) async -> HTTPResponse {
@@ -171,8 +177,8 @@ public final class EventHandler: Handler {
 
     // MARK: What cannot be stored
 
-    /// A message that can never be stored: to the dead-letter topic, or refused so that the subscription's own policy
-    /// decides.
+    /// A message that can never be stored: to the dead-letter topic, or refused so that the subscription's
+    /// own policy decides.
     private func refuse(
         _ message: PubSubMessage, _ body: [UInt8], _ reason: String, _ course: inout Course
     ) async -> HTTPResponse {

@@ -19,7 +19,8 @@ extension HTTPResponse {
     }
 
     /// An error of a Google API: the status in the body as well, with one reason.
-    static func googleError(_ status: Int, _ message: String, _ name: String, reason: String) -> HTTPResponse {
+    static func googleError(_ status: Int, _ message: String, _ name: String, reason: String) -> HTTPResponse
+    {
         var response = HTTPResponse.json(status) { json in
             json.beginObject()
             json.key("error")
@@ -127,7 +128,9 @@ enum Target {
 
     private static func formText(_ text: ArraySlice<UInt8>) -> String {
         var spaced = Array(text)
-        for index in spaced.indices where spaced[index] == UInt8(ascii: "+") { spaced[index] = UInt8(ascii: " ") }
+        for index in spaced.indices where spaced[index] == UInt8(ascii: "+") {
+            spaced[index] = UInt8(ascii: " ")
+        }
         return decodedText(spaced[...])
     }
 

@@ -105,8 +105,8 @@ final class ArtifactRegistry: Service {
         }
     }
 
-    /// A package's name out of an id that was decoded once: `my-org%2Fmy-service`. Nil when it was sent with a
-    /// bare slash, which is another path.
+    /// A package's name out of an id that was decoded once: `my-org%2Fmy-service`. Nil when it was sent with
+    /// a bare slash, which is another path.
     private func package(_ identifier: String) -> String? {
         if identifier.utf8.contains(UInt8(ascii: "/")) { return nil }
         return Target.decodedText(Array(identifier.utf8)[...])
@@ -143,7 +143,9 @@ final class ArtifactRegistry: Service {
     }
 
     private func describeImage(_ identifier: String) -> HTTPResponse {
-        guard let decoded = package(identifier), let index = byDigest[decoded] else { return .googleNotFound() }
+        guard let decoded = package(identifier), let index = byDigest[decoded] else {
+            return .googleNotFound()
+        }
         return .json { json in write(images[index], to: &json) }
     }
 
@@ -153,7 +155,8 @@ final class ArtifactRegistry: Service {
             "name", "\(cloud.repositoryIdentifier)/dockerImages/\(encoded(image.package))@\(image.digest)")
         json.member(
             "uri",
-            "europe-west1-docker.pkg.dev/\(cloud.project)/octue-twined-services/\(image.package)@\(image.digest)")
+            "europe-west1-docker.pkg.dev/\(cloud.project)/octue-twined-services/\(image.package)@\(image.digest)"
+        )
         if !image.tags.isEmpty {
             json.key("tags")
             json.beginArray()
@@ -181,7 +184,8 @@ final class ArtifactRegistry: Service {
             asked > 0 ? asked : cloud.settings.imagesPageSizeDefault, cloud.settings.imagesPageSizeMax)
         var start = 0
         if let token = Target.parameter("pageToken", of: request), !token.isEmpty {
-            guard token.hasPrefix("tok=/+"), let number = Int(token.dropFirst(6)), (0...count).contains(number)
+            guard token.hasPrefix("tok=/+"), let number = Int(token.dropFirst(6)),
+                (0...count).contains(number)
             else { return nil }
             start = number
         }

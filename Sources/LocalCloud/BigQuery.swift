@@ -18,7 +18,8 @@ struct RowError: Equatable, Sendable {
     let message: String
 }
 
-/// BigQuery v2: `tabledata.insertAll` with the events table's schema, `tables.get`, `tables.testIamPermissions`.
+/// BigQuery v2: `tabledata.insertAll` with the events table's schema, `tables.get`,
+/// `tables.testIamPermissions`.
 @EventLoopActor
 final class BigQuery: Service {
     /// The largest request that is taken, in bytes of its body.
@@ -66,7 +67,8 @@ final class BigQuery: Service {
         if tablesAreOf != cloud.settings.tables {
             tablesAreOf = cloud.settings.tables
             tables = Dictionary(
-                tablesAreOf.map { (Array("/bigquery/v2/\($0)".utf8), $0) }, uniquingKeysWith: { first, _ in first })
+                tablesAreOf.map { (Array("/bigquery/v2/\($0)".utf8), $0) },
+                uniquingKeysWith: { first, _ in first })
         }
         return tables[Array(path)]
     }
@@ -76,7 +78,9 @@ final class BigQuery: Service {
         guard parts.count == 8, parts[0] == "bigquery", parts[1] == "v2", parts[2] == "projects",
             parts[4] == "datasets", parts[6] == "tables"
         else { return .googleNoMethod }
-        let known = cloud.settings.tables.contains { $0.hasPrefix("projects/\(parts[3])/datasets/\(parts[5])/") }
+        let known = cloud.settings.tables.contains {
+            $0.hasPrefix("projects/\(parts[3])/datasets/\(parts[5])/")
+        }
         let name = known ? "Table \(parts[3]):\(parts[5]).\(parts[7])" : "Dataset \(parts[3]):\(parts[5])"
         return .googleNotFound("Not found: \(name)")
     }
@@ -169,10 +173,13 @@ final class BigQuery: Service {
         guard cloud.settings.isRecording, let json = row["json"] else { return }
         attempts.append(
             RowAttempt(
-                insertId: insertId, table: table, isAccepted: isAccepted, isDuplicate: isDuplicate, errors: errors,
+                insertId: insertId, table: table, isAccepted: isAccepted, isDuplicate: isDuplicate,
+                errors: errors,
                 json: Array(json.document.source[json.rawRange])))
         attemptBytes += json.rawRange.count
-        while attempts.count > cloud.settings.recordedRequestsMax || attemptBytes > cloud.settings.recordedBytesMax {
+        while attempts.count > cloud.settings.recordedRequestsMax
+            || attemptBytes > cloud.settings.recordedBytesMax
+        {
             guard let dropped = attempts.removeFirst() else { break }
             attemptBytes -= dropped.json.count
         }
@@ -185,7 +192,8 @@ enum BigQueryAnswers {
     static func tooLarge(status: Int) -> HTTPResponse {
         if status == 400 {
             return .googleError(
-                400, "Request payload size exceeds the limit: \(BigQuery.requestBytesMax) bytes.", "INVALID_ARGUMENT",
+                400, "Request payload size exceeds the limit: \(BigQuery.requestBytesMax) bytes.",
+                "INVALID_ARGUMENT",
                 reason: "badRequest")
         }
         var response = HTTPResponse(

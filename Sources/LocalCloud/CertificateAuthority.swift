@@ -115,7 +115,9 @@ public final class CertificateAuthority {
     }
 
     /// A certificate that is signed by its own key and by nobody else.
-    public static func selfSigned(_ request: CertificateRequest) throws(CertificateError) -> CertificateIdentity {
+    public static func selfSigned(_ request: CertificateRequest) throws(CertificateError)
+        -> CertificateIdentity
+    {
         let key = try unsafe CertificateMaker.key(request.key)
         defer { unsafe EVP_PKEY_free(key) }
         let leaf = unsafe try CertificateMaker.certificate(request, key: key, issuer: nil, issuerKey: key)
@@ -159,7 +161,9 @@ enum CertificateMaker {
     static func certificate(
         _ request: CertificateRequest, key: OpaquePointer, issuer: OpaquePointer?, issuerKey: OpaquePointer
     ) throws(CertificateError) -> OpaquePointer {
-        guard let certificate = unsafe X509_new() else { throw CertificateError(description: "no certificate") }
+        guard let certificate = unsafe X509_new() else {
+            throw CertificateError(description: "no certificate")
+        }
         do throws(CertificateError) {
             try unsafe fill(certificate, request, key)
             guard let subject = unsafe X509_get_subject_name(issuer ?? certificate),
@@ -206,7 +210,8 @@ enum CertificateMaker {
         let name = Array(request.commonName.utf8)
         guard
             unsafe X509_NAME_add_entry_by_txt(
-                X509_get_subject_name(certificate), "CN", copenssl_utf8_string(), name, CInt(name.count), -1, 0) == 1
+                X509_get_subject_name(certificate), "CN", copenssl_utf8_string(), name, CInt(name.count), -1,
+                0) == 1
         else { throw CertificateError(description: "the common name cannot be set") }
     }
 
@@ -215,7 +220,8 @@ enum CertificateMaker {
     ) throws(CertificateError) {
         let constraints = request.isCertificateAuthority ? "critical,CA:TRUE" : "critical,CA:FALSE"
         try unsafe add(NID_basic_constraints, constraints, to: certificate, issuer)
-        let usage = request.isCertificateAuthority ? "critical,keyCertSign,cRLSign" : "critical,digitalSignature"
+        let usage =
+            request.isCertificateAuthority ? "critical,keyCertSign,cRLSign" : "critical,digitalSignature"
         try unsafe add(NID_key_usage, usage, to: certificate, issuer)
         try unsafe add(NID_subject_key_identifier, "hash", to: certificate, issuer)
         if !request.subjectAlternativeNames.isEmpty {
@@ -223,7 +229,8 @@ enum CertificateMaker {
             try unsafe add(NID_subject_alt_name, names, to: certificate, issuer)
         }
         if !request.extendedKeyUsage.isEmpty {
-            try unsafe add(NID_ext_key_usage, request.extendedKeyUsage.joined(separator: ","), to: certificate, issuer)
+            try unsafe add(
+                NID_ext_key_usage, request.extendedKeyUsage.joined(separator: ","), to: certificate, issuer)
         }
         if let constraints = request.nameConstraints {
             try unsafe add(NID_name_constraints, "critical,\(constraints)", to: certificate, issuer)

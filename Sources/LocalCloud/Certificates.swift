@@ -30,7 +30,9 @@ final class Certificates {
                 return try clusterAuthority.issue(
                     CertificateRequest(
                         commonName: "kubernetes",
-                        subjectAlternativeNames: ["DNS:kubernetes", "DNS:localhost", "IP:127.0.0.1", "IP:::1"]
+                        subjectAlternativeNames: [
+                            "DNS:kubernetes", "DNS:localhost", "IP:127.0.0.1", "IP:::1",
+                        ]
                             + addresses))
             }
             if let publicIdentity { return publicIdentity }
@@ -57,7 +59,9 @@ final class Certificates {
     /// Who signs a certificate that a test asks for.
     enum Issuer: String { case `public`, cluster, unknown, `self` }
 
-    func issue(_ request: CertificateRequest, by issuer: Issuer) throws(CertificateError) -> CertificateIdentity {
+    func issue(_ request: CertificateRequest, by issuer: Issuer) throws(CertificateError)
+        -> CertificateIdentity
+    {
         switch issuer {
         case .public: return try publicAuthority.issue(request)
         case .cluster: return try clusterAuthority.issue(request)

@@ -26,10 +26,13 @@ final class Cloud {
 
     /// The answer to testIamPermissions: what was asked about, less what is denied.
     func testPermissions(_ request: HTTPRequest) -> HTTPResponse {
-        guard let document = try? JSONDocument(parsing: request.body), let asked = document.root["permissions"],
+        guard let document = try? JSONDocument(parsing: request.body),
+            let asked = document.root["permissions"],
             asked.isArray
         else { return .googleInvalid("Invalid JSON payload received.") }
-        let allowed = asked.elements.compactMap { $0.string }.filter { !settings.deniedPermissions.contains($0) }
+        let allowed = asked.elements.compactMap { $0.string }.filter {
+            !settings.deniedPermissions.contains($0)
+        }
         return .json { json in
             json.beginObject()
             if !allowed.isEmpty {

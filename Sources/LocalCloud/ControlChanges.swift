@@ -115,7 +115,8 @@ struct ControlChanges {
         let object = try ControlObject(
             body,
             allowed: [
-                "endpoint", "clusterCaCertificate", "controlPlaneEndpointsConfig", "privateClusterConfig", "exists",
+                "endpoint", "clusterCaCertificate", "controlPlaneEndpointsConfig", "privateClusterConfig",
+                "exists",
                 "rotate",
             ])
         if try object.flag("rotate") == true {
@@ -135,7 +136,8 @@ struct ControlChanges {
                 config.isNull ? nil : object.raw("controlPlaneEndpointsConfig")
         }
         if let config = object.any("privateClusterConfig") {
-            owner.container.cluster.privateClusterConfig = config.isNull ? nil : object.raw("privateClusterConfig")
+            owner.container.cluster.privateClusterConfig =
+                config.isNull ? nil : object.raw("privateClusterConfig")
         }
     }
 
@@ -161,7 +163,9 @@ struct ControlChanges {
         owner.kubernetes.state = state
         let finished = Set(try object.strings("finish") ?? [])
         if finished.isEmpty { return }
-        for job in owner.kubernetes.jobs.all() where finished.contains(job.name) { owner.kubernetes.jobs.finish(job) }
+        for job in owner.kubernetes.jobs.all() where finished.contains(job.name) {
+            owner.kubernetes.jobs.finish(job)
+        }
     }
 
     // MARK: Images
@@ -192,7 +196,8 @@ struct ControlChanges {
 
     private func listener(of object: ControlObject) throws(ControlError) -> ManagedListener {
         let name = try object.required("service")
-        guard let service = ServiceName(rawValue: name), service != .control, let listener = owner.listeners[service]
+        guard let service = ServiceName(rawValue: name), service != .control,
+            let listener = owner.listeners[service]
         else { throw ControlError(message: "unknown service \(name)") }
         return listener
     }
@@ -227,10 +232,13 @@ struct ControlChanges {
             body,
             allowed: [
                 "service", "restore", "issuer", "commonName", "subjectAlternativeNames", "notBeforeSeconds",
-                "notAfterSeconds", "key", "digest", "isCertificateAuthority", "extendedKeyUsage", "nameConstraints",
+                "notAfterSeconds", "key", "digest", "isCertificateAuthority", "extendedKeyUsage",
+                "nameConstraints",
             ])
         let listener = try listener(of: object)
-        guard listener.name.isSecure else { throw ControlError(message: "\(listener.name.rawValue) speaks no TLS") }
+        guard listener.name.isSecure else {
+            throw ControlError(message: "\(listener.name.rawValue) speaks no TLS")
+        }
         if try object.flag("restore") == true {
             try await restore(listener)
             return

@@ -48,7 +48,8 @@ final class ControlHandler: Handler {
         }
     }
 
-    private func change(_ path: String, _ body: JSONDocument.Value) async throws(ControlError) -> HTTPResponse {
+    private func change(_ path: String, _ body: JSONDocument.Value) async throws(ControlError) -> HTTPResponse
+    {
         let changes = ControlChanges(owner: owner)
         switch path {
         case "/faults": return try addFaults(body)
@@ -113,7 +114,8 @@ final class ControlHandler: Handler {
             }
             conditions.append(
                 CounterCondition(
-                    counter: name, atLeast: try members.integer("atLeast"), atMost: try members.integer("atMost"),
+                    counter: name, atLeast: try members.integer("atLeast"),
+                    atMost: try members.integer("atMost"),
                     equals: try members.integer("equals")))
         }
         let held = await owner.cloud.counters.wait(

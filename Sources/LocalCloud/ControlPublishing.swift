@@ -8,7 +8,8 @@ extension ControlChanges {
             body,
             allowed: [
                 "name", "topic", "pushEndpoint", "minimumBackoffMilliseconds", "maximumBackoffMilliseconds",
-                "deliveriesMax", "ackDeadlineMilliseconds", "concurrencyMax", "orderingKey", "deliveryAttempt",
+                "deliveriesMax", "ackDeadlineMilliseconds", "concurrencyMax", "orderingKey",
+                "deliveryAttempt",
                 "spelling", "authorization", "audience",
             ])
         let (origin, target) = try endpoint(try object.required("pushEndpoint"))
@@ -63,7 +64,8 @@ extension ControlChanges {
         let rest = text.dropFirst(7)
         let slash = rest.firstIndex { $0 == "/" || $0 == "?" } ?? rest.endIndex
         let authority = rest[..<slash]
-        guard let colon = authority.lastIndex(of: ":"), let port = UInt16(authority[authority.index(after: colon)...])
+        guard let colon = authority.lastIndex(of: ":"),
+            let port = UInt16(authority[authority.index(after: colon)...])
         else { throw mistake }
         var host = String(authority[..<colon])
         if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
@@ -117,7 +119,9 @@ extension ControlChanges {
         var attributes: [(name: String, value: String)] = []
         if let map = object.any("attributes") {
             for (key, value) in map.members {
-                guard let text = value.string else { throw ControlError(message: "attributes must be strings") }
+                guard let text = value.string else {
+                    throw ControlError(message: "attributes must be strings")
+                }
                 attributes.append((key.string ?? "", text))
             }
         }

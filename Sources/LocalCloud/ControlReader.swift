@@ -14,7 +14,8 @@ struct ControlObject {
         guard value.isObject else { throw ControlError(message: "an object was expected") }
         for (key, _) in value.members where !allowed.contains(where: { key.equals($0) }) {
             throw ControlError(
-                message: "unknown member \"\(key.string ?? "?")\"; known are \(allowed.joined(separator: ", "))")
+                message:
+                    "unknown member \"\(key.string ?? "?")\"; known are \(allowed.joined(separator: ", "))")
         }
         self.value = value
     }
@@ -29,11 +30,14 @@ struct ControlObject {
     }
 
     func required(_ name: String) throws(ControlError) -> String {
-        guard let text = try string(name), !text.isEmpty else { throw ControlError(message: "\(name) is required") }
+        guard let text = try string(name), !text.isEmpty else {
+            throw ControlError(message: "\(name) is required")
+        }
         return text
     }
 
-    func integer(_ name: String, _ range: ClosedRange<Int> = 0...Int(Int32.max)) throws(ControlError) -> Int? {
+    func integer(_ name: String, _ range: ClosedRange<Int> = 0...Int(Int32.max)) throws(ControlError) -> Int?
+    {
         guard let member = value[name], !member.isNull else { return nil }
         guard let number = member.integer, range.contains(number) else {
             throw ControlError(

@@ -36,7 +36,8 @@ final class CredentialsService: Service {
         guard let type = request.fields["content-type"],
             type.prefix(33).equalsIgnoringCase("application/x-www-form-urlencoded")
         else { return nil }
-        return Dictionary(Target.form(request.body).map { ($0.name, $0.value) }, uniquingKeysWith: { first, _ in first })
+        return Dictionary(
+            Target.form(request.body).map { ($0.name, $0.value) }, uniquingKeysWith: { first, _ in first })
     }
 
     private func given(_ token: String, issuedType: Bool = false) -> HTTPResponse {
@@ -55,13 +56,18 @@ final class CredentialsService: Service {
     // MARK: The token endpoint
 
     private func token(_ request: HTTPRequest) -> HTTPResponse {
-        guard let form = form(request) else { return refused("invalid_request", "The request is not a form.") }
+        guard let form = form(request) else {
+            return refused("invalid_request", "The request is not a form.")
+        }
         switch form["grant_type"] {
         case "urn:ietf:params:oauth:grant-type:jwt-bearer":
-            if let problem = assertionProblem(form["assertion"] ?? "") { return refused("invalid_grant", problem) }
+            if let problem = assertionProblem(form["assertion"] ?? "") {
+                return refused("invalid_grant", problem)
+            }
             return given(cloud.tokens.issue(prefix: "jwt", counters: cloud.counters))
         case "refresh_token":
-            for name in ["client_id", "client_secret", "refresh_token"] where form[name, default: ""].isEmpty {
+            for name in ["client_id", "client_secret", "refresh_token"] where form[name, default: ""].isEmpty
+            {
                 return refused("invalid_request", "Missing required parameter: \(name)")
             }
             return given(cloud.tokens.issue(prefix: "refresh", counters: cloud.counters))
@@ -71,7 +77,8 @@ final class CredentialsService: Service {
 
     /// What is wrong with a service account's JWT (RFC 7523 section 3); nil when it is good.
     private func assertionProblem(_ assertion: String) -> String? {
-        let parts = assertion.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false).map(Array.init)
+        let parts = assertion.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false).map(
+            Array.init)
         guard parts.count == 3, let header = Self.object(parts[0]), let claims = Self.object(parts[1]),
             let signature = Self.decodeURLSafe(parts[2]), !signature.isEmpty
         else { return "Invalid JWT: it has not three parts of base64url with JSON objects." }
@@ -82,12 +89,15 @@ final class CredentialsService: Service {
         guard claims["aud"]?.string == "https://oauth2.googleapis.com/token" else {
             return "Invalid JWT: aud must be https://oauth2.googleapis.com/token."
         }
-        guard let scope = claims["scope"]?.string, !scope.isEmpty else { return "Invalid OAuth scope: empty." }
+        guard let scope = claims["scope"]?.string, !scope.isEmpty else {
+            return "Invalid OAuth scope: empty."
+        }
         let now = Int(WallClock.now.seconds)
         guard let issued = claims["iat"]?.integer, let expires = claims["exp"]?.integer, issued <= now + 300,
             expires > now, expires - issued <= 3_600
         else {
-            return "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. "
+            return
+                "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. "
                 + "Check your iat and exp values in the JWT claim."
         }
         if let key = cloud.tokens.keys[issuer] {
@@ -120,7 +130,9 @@ final class CredentialsService: Service {
     // MARK: STS and impersonation
 
     private func exchange(_ request: HTTPRequest) -> HTTPResponse {
-        guard let form = form(request) else { return refused("invalid_request", "The request is not a form.") }
+        guard let form = form(request) else {
+            return refused("invalid_request", "The request is not a form.")
+        }
         guard form["grant_type"] == "urn:ietf:params:oauth:grant-type:token-exchange" else {
             return refused("unsupported_grant_type", "Invalid grant_type.")
         }
@@ -132,7 +144,8 @@ final class CredentialsService: Service {
             return refused("invalid_request", "Missing required parameter: \(name)")
         }
         guard form["audience", default: ""].hasPrefix("//iam.") else {
-            return refused("invalid_target", "The target service indicated by the \"audience\" parameters is invalid.")
+            return refused(
+                "invalid_target", "The target service indicated by the \"audience\" parameters is invalid.")
         }
         return given(cloud.tokens.issue(prefix: "sts", counters: cloud.counters), issuedType: true)
     }
@@ -145,7 +158,8 @@ final class CredentialsService: Service {
         guard account.contains("@") else { return .googleNotFound("Unknown service account") }
         var lifetime = cloud.tokens.expiresInSeconds
         if let text = document.root["lifetime"]?.string {
-            guard text.hasSuffix("s"), let seconds = Int(text.dropLast()), (1...43_200).contains(seconds) else {
+            guard text.hasSuffix("s"), let seconds = Int(text.dropLast()), (1...43_200).contains(seconds)
+            else {
                 return .googleInvalid("Invalid lifetime.")
             }
             lifetime = min(lifetime, seconds)

@@ -1,6 +1,7 @@
 import JSON
 
-/// The columns of the events table, as they are deployed, and what BigQuery says about a row that does not fit.
+/// The columns of the events table, as they are deployed, and what BigQuery says about a row that does not
+/// fit.
 enum EventsSchema {
     enum ColumnType: String { case string = "STRING", timestamp = "TIMESTAMP", json = "JSON" }
 
@@ -18,7 +19,8 @@ enum EventsSchema {
         column("question_uuid"), column("backend"), column("backend_metadata", .json),
     ]
 
-    private static func column(_ name: String, _ type: ColumnType = .string, required: Bool = true) -> Column {
+    private static func column(_ name: String, _ type: ColumnType = .string, required: Bool = true) -> Column
+    {
         Column(name: name, type: type, isRequired: required)
     }
 
@@ -35,7 +37,9 @@ enum EventsSchema {
             }
             if value.isNull { continue }
             present[index] = true
-            if let message = mismatch(value, columns[index]) { errors.append(invalid(columns[index].name, message)) }
+            if let message = mismatch(value, columns[index]) {
+                errors.append(invalid(columns[index].name, message))
+            }
         }
         for (column, isThere) in zip(columns, present) where column.isRequired && !isThere {
             errors.append(invalid(column.name, "Missing required field: \(column.name)."))
@@ -58,7 +62,8 @@ enum EventsSchema {
         case .timestamp:
             if value.kind == .number { return nil }
             guard let text = value.stringBytes, TimestampText.isValid(text) else {
-                return "Could not parse '\(value.string ?? "")' as a timestamp. Required format is YYYY-MM-DD "
+                return
+                    "Could not parse '\(value.string ?? "")' as a timestamp. Required format is YYYY-MM-DD "
                     + "HH:MM[:SS[.SSSSSS]]"
             }
             return nil
@@ -121,7 +126,8 @@ enum TimestampText {
         }
 
         mutating func date() -> Bool {
-            guard let year = number(4...4, 1...9_999), skip("-"), let month = number(1...2, 1...12), skip("-"),
+            guard let year = number(4...4, 1...9_999), skip("-"), let month = number(1...2, 1...12),
+                skip("-"),
                 let day = number(1...2, 1...31)
             else { return false }
             let isLeap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)

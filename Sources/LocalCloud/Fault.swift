@@ -81,7 +81,8 @@ final class FaultTable {
     /// The first fault that a request matches and that is not used up.
     func take(for request: HTTPRequest, of service: ServiceName) -> Fault? {
         if faults.isEmpty || service == .control { return nil }
-        for index in faults.indices where faults[index].remaining != 0 && faults[index].matches(request, of: service) {
+        for index in faults.indices
+        where faults[index].remaining != 0 && faults[index].matches(request, of: service) {
             faults[index].matched += 1
             if faults[index].skip > 0 {
                 faults[index].skip -= 1

@@ -3,9 +3,12 @@ import JSON
 /// Reads a fault as it is written in docs/LOCAL_CLOUD.md.
 enum FaultReader {
     private static let members = [
-        "service", "method", "target", "skip", "count", "effect", "delayMilliseconds", "status", "headers", "body",
-        "bodyJSON", "bodyBase64", "bodyFillBytes", "preset", "framing", "chunkBytes", "gzip", "contentLengthBy",
-        "duplicateContentLength", "lengthAndChunked", "statusLine", "interim", "garbage", "extra", "drip", "end",
+        "service", "method", "target", "skip", "count", "effect", "delayMilliseconds", "status", "headers",
+        "body",
+        "bodyJSON", "bodyBase64", "bodyFillBytes", "preset", "framing", "chunkBytes", "gzip",
+        "contentLengthBy",
+        "duplicateContentLength", "lengthAndChunked", "statusLine", "interim", "garbage", "extra", "drip",
+        "end",
         "endAfterBytes", "endAfterBodyBytes",
     ]
 
@@ -97,7 +100,8 @@ enum FaultReader {
         wire.endAfterBytes = try object.integer("endAfterBytes", -1...Int(Int32.max)) ?? 0
         wire.endAfterBodyBytes = try object.integer("endAfterBodyBytes")
         if let garbage = object.any("garbage"), garbage.bool != false {
-            wire.garbage = garbage.stringBytes ?? Array("\u{16}\u{3}\u{1}\0\u{2}\u{1}\0 no HTTP here\r\n\r\n".utf8)
+            wire.garbage =
+                garbage.stringBytes ?? Array("\u{16}\u{3}\u{1}\0\u{2}\u{1}\0 no HTTP here\r\n\r\n".utf8)
         }
         if let drip = object.any("drip") {
             let members = try ControlObject(drip, allowed: ["bytes", "everyMilliseconds"])
@@ -112,7 +116,9 @@ enum FaultReader {
         _ object: ControlObject, _ name: String
     ) throws(ControlError) -> Choice? {
         guard let text = try object.string(name) else { return nil }
-        guard let choice = Choice(rawValue: text) else { throw ControlError(message: "\(name) cannot be \(text)") }
+        guard let choice = Choice(rawValue: text) else {
+            throw ControlError(message: "\(name) cannot be \(text)")
+        }
         return choice
     }
 }

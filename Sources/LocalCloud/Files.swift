@@ -32,7 +32,9 @@ enum Files {
         defer { _ = close(descriptor) }
         var rest = bytes[...]
         while !rest.isEmpty {
-            let count = unsafe rest.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            let count = unsafe rest.withUnsafeBytes {
+                unsafe Glibc.write(descriptor, $0.baseAddress, $0.count)
+            }
             guard count > 0 else { throw FileError(description: "cannot write \(path): \(reason)") }
             rest = rest.dropFirst(count)
         }

@@ -41,7 +41,8 @@ final class IdentityTokens {
         claims.member("iss", "https://accounts.google.com")
         claims.member("sub", "100000000000000000001")
         claims.endObject()
-        let signed = Base64.encodeURLSafe(header.finish()) + [UInt8(ascii: ".")]
+        let signed =
+            Base64.encodeURLSafe(header.finish()) + [UInt8(ascii: ".")]
             + Base64.encodeURLSafe(claims.finish())
         let signature = keyPair().key.signature(of: signed) ?? []
         return String(decoding: signed + [UInt8(ascii: ".")] + Base64.encodeURLSafe(signature), as: UTF8.self)

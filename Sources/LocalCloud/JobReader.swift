@@ -42,8 +42,10 @@ struct JobReader {
         ("ttlSecondsAfterFinished", "int32"), ("activeDeadlineSeconds", "int64"),
     ]
     private static let specFields: Set<String> = [
-        "parallelism", "completions", "backoffLimit", "ttlSecondsAfterFinished", "activeDeadlineSeconds", "suspend",
-        "template", "selector", "manualSelector", "completionMode", "podFailurePolicy", "podReplacementPolicy",
+        "parallelism", "completions", "backoffLimit", "ttlSecondsAfterFinished", "activeDeadlineSeconds",
+        "suspend",
+        "template", "selector", "manualSelector", "completionMode", "podFailurePolicy",
+        "podReplacementPolicy",
         "managedBy", "backoffLimitPerIndex", "maxFailedIndexes", "successPolicy",
     ]
     private static let podFields: Set<String> = [
@@ -88,7 +90,8 @@ struct JobReader {
             case "name": job.name = try text(value, "ObjectMeta", "metadata.name")
             case "generateName": job.generateName = try text(value, "ObjectMeta", "metadata.generateName")
             case "namespace": job.namespace = try text(value, "ObjectMeta", "metadata.namespace")
-            case "resourceVersion": job.resourceVersion = try text(value, "ObjectMeta", "metadata.resourceVersion")
+            case "resourceVersion":
+                job.resourceVersion = try text(value, "ObjectMeta", "metadata.resourceVersion")
             case "labels": job.labels = try texts(value, "ObjectMeta", "metadata.labels")
             case "annotations": job.annotations = try texts(value, "ObjectMeta", "metadata.annotations")
             case "uid", "generation", "creationTimestamp", "finalizers", "ownerReferences", "managedFields",
@@ -127,7 +130,8 @@ struct JobReader {
         for (key, value) in spec.members {
             let name = key.string ?? ""
             switch name {
-            case "restartPolicy": job.restartPolicy = try text(value, "PodSpec", "spec.template.spec.restartPolicy")
+            case "restartPolicy":
+                job.restartPolicy = try text(value, "PodSpec", "spec.template.spec.restartPolicy")
             case "serviceAccountName":
                 job.serviceAccountName = try text(value, "PodSpec", "spec.template.spec.serviceAccountName")
             case "containers":
@@ -227,7 +231,8 @@ struct JobReader {
             message: "json: cannot unmarshal \(found) into Go struct field \(owner).\(path) of type \(type)")
     }
 
-    private func object(_ value: JSONDocument.Value, _ owner: String, _ path: String) throws(DecodingFailure) {
+    private func object(_ value: JSONDocument.Value, _ owner: String, _ path: String) throws(DecodingFailure)
+    {
         if value.isObject || value.isNull { return }
         throw mistyped(value, owner, path, "struct")
     }
@@ -236,12 +241,15 @@ struct JobReader {
         _ value: JSONDocument.Value, _ type: String, _ path: String
     ) throws(DecodingFailure) -> Int? {
         if value.isNull { return nil }
-        guard value.kind == .number, let number = value.integer, type == "int64" || Int32(exactly: number) != nil
+        guard value.kind == .number, let number = value.integer,
+            type == "int64" || Int32(exactly: number) != nil
         else { throw mistyped(value, "JobSpec", path, type) }
         return number
     }
 
-    private func bytes(_ value: JSONDocument.Value, _ owner: String, _ path: String) throws(DecodingFailure) -> [UInt8] {
+    private func bytes(_ value: JSONDocument.Value, _ owner: String, _ path: String) throws(DecodingFailure)
+        -> [UInt8]
+    {
         if value.isNull { return [] }
         guard let bytes = value.stringBytes else { throw mistyped(value, owner, path, "string") }
         // Go has no lone surrogates: they become U+FFFD, without an error.
@@ -257,7 +265,9 @@ struct JobReader {
         return output
     }
 
-    private func text(_ value: JSONDocument.Value, _ owner: String, _ path: String) throws(DecodingFailure) -> String {
+    private func text(_ value: JSONDocument.Value, _ owner: String, _ path: String) throws(DecodingFailure)
+        -> String
+    {
         String(decoding: try bytes(value, owner, path), as: UTF8.self)
     }
 

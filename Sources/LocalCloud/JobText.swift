@@ -10,7 +10,9 @@ struct JobText {
     let creationTimestamp: String
 
     /// The whole object; `deletion` adds what stands there while a finalizer holds it.
-    func write(deletionTimestamp: String? = nil, finalizer: String? = nil, isListItem: Bool = false) -> [UInt8] {
+    func write(deletionTimestamp: String? = nil, finalizer: String? = nil, isListItem: Bool = false)
+        -> [UInt8]
+    {
         let size = job.containers.reduce(2_048) { $0 + $1.arguments.reduce(0) { $0 + $1.count } }
         var json = JSONWriter(capacity: size)
         json.beginObject()
@@ -57,7 +59,9 @@ struct JobText {
         json.beginObject()
         json.member("parallelism", job.numbers["parallelism"] ?? 1)
         json.member("completions", job.numbers["completions"] ?? 1)
-        if let seconds = job.numbers["activeDeadlineSeconds"] { json.member("activeDeadlineSeconds", seconds) }
+        if let seconds = job.numbers["activeDeadlineSeconds"] {
+            json.member("activeDeadlineSeconds", seconds)
+        }
         json.member("backoffLimit", job.numbers["backoffLimit"] ?? 6)
         json.key("selector")
         json.beginObject()
@@ -77,7 +81,9 @@ struct JobText {
         json.key("spec")
         writePodSpec(&json)
         json.endObject()
-        if let seconds = job.numbers["ttlSecondsAfterFinished"] { json.member("ttlSecondsAfterFinished", seconds) }
+        if let seconds = job.numbers["ttlSecondsAfterFinished"] {
+            json.member("ttlSecondsAfterFinished", seconds)
+        }
         json.member("completionMode", "NonIndexed")
         json.member("suspend", job.isSuspended)
         json.member("podReplacementPolicy", "TerminatingOrFailed")

@@ -10,13 +10,18 @@ enum JobValidation {
         if job.name.isEmpty, job.generateName.isEmpty {
             errors.append(.required("metadata.name", "name or generateName is required"))
         } else if !job.name.isEmpty {
-            errors += KubernetesName.subdomainProblems(job.name).map { .invalid("metadata.name", text: job.name, $0) }
+            errors += KubernetesName.subdomainProblems(job.name).map {
+                .invalid("metadata.name", text: job.name, $0)
+            }
         }
         errors += labels(job.labels, "metadata.labels")
         errors += annotations(job.annotations)
-        for name in ["parallelism", "completions", "activeDeadlineSeconds", "backoffLimit", "ttlSecondsAfterFinished"] {
+        for name in [
+            "parallelism", "completions", "activeDeadlineSeconds", "backoffLimit", "ttlSecondsAfterFinished",
+        ] {
             guard let number = job.numbers[name], number < 0 else { continue }
-            errors.append(.invalid("spec.\(name)", value: String(number), "must be greater than or equal to 0"))
+            errors.append(
+                .invalid("spec.\(name)", value: String(number), "must be greater than or equal to 0"))
         }
         // The Job's name becomes a label of its Pods, under an old and a new key: twice the same complaint.
         for problem in KubernetesName.labelValueProblems(job.name) {
@@ -60,7 +65,8 @@ enum JobValidation {
             let field = "\(path).env[\(index)].name"
             if variable.name.isEmpty {
                 errors.append(.required(field))
-            } else if !variable.name.utf8.allSatisfy({ (0x20...0x7E).contains($0) && $0 != UInt8(ascii: "=") }) {
+            } else if !variable.name.utf8.allSatisfy({ (0x20...0x7E).contains($0) && $0 != UInt8(ascii: "=") }
+            ) {
                 errors.append(
                     .invalid(
                         field, text: variable.name,
@@ -96,7 +102,8 @@ enum JobValidation {
             }
             if limit == nil, name.contains("/"), !name.contains("kubernetes.io/") {
                 errors.append(
-                    .required("\(path).resources.limits", "Limit must be set for non overcommitable resources"))
+                    .required(
+                        "\(path).resources.limits", "Limit must be set for non overcommitable resources"))
             }
         }
         return errors
@@ -105,7 +112,9 @@ enum JobValidation {
     private static func labels(_ labels: [(name: String, value: String)], _ field: String) -> [FieldError] {
         labels.flatMap { label in
             KubernetesName.keyProblems(label.name).map { FieldError.invalid(field, text: label.name, $0) }
-                + KubernetesName.labelValueProblems(label.value).map { .invalid(field, text: label.value, $0) }
+                + KubernetesName.labelValueProblems(label.value).map {
+                    .invalid(field, text: label.value, $0)
+                }
         }
     }
 

@@ -100,11 +100,14 @@ final class KubernetesAPI: Service {
             for term in selector.split(separator: ",") {
                 let parts = term.split(separator: "=").map(String.init)
                 found = found.filter { job in
-                    job.text.job.labels.contains { $0.name == parts[0] && (parts.count < 2 || $0.value == parts[1]) }
+                    job.text.job.labels.contains {
+                        $0.name == parts[0] && (parts.count < 2 || $0.value == parts[1])
+                    }
                 }
             }
         }
-        if let selector = Target.parameter("fieldSelector", of: request), selector.hasPrefix("metadata.name=") {
+        if let selector = Target.parameter("fieldSelector", of: request), selector.hasPrefix("metadata.name=")
+        {
             let name = selector.dropFirst("metadata.name=".count)
             found = found.filter { $0.name == name.drop { $0 == "=" } }
         }
@@ -170,7 +173,8 @@ final class KubernetesAPI: Service {
                 kind: job.kind, "converting (v1.\(job.kind)) to (batch.Job): unknown conversion")
         }
         if !job.unknownFields.isEmpty, Target.parameter("fieldValidation", of: request) == "Strict" {
-            let list = job.unknownFields.map { "unknown field \(FieldError.quoted($0))" }.joined(separator: ", ")
+            let list = job.unknownFields.map { "unknown field \(FieldError.quoted($0))" }.joined(
+                separator: ", ")
             return KubernetesStatus.cannotBeHandled("strict decoding error: \(list)")
         }
         if !job.namespace.isEmpty, job.namespace != namespace {
@@ -194,7 +198,8 @@ final class KubernetesAPI: Service {
             ? job.generateName + Identifier.hexadecimal(Crypto.randomBytes(3)).prefix(5) : job.name
         // The quota is asked before the name, so a full one refuses a duplicate too.
         if let limit = state.quotas[namespace], jobs.count(in: namespace) >= limit {
-            return refused(KubernetesStatus.quotaExceeded(name, limit: limit, used: jobs.count(in: namespace)))
+            return refused(
+                KubernetesStatus.quotaExceeded(name, limit: limit, used: jobs.count(in: namespace)))
         }
         if jobs.job(name, in: namespace) != nil {
             jobs.addAttempt(name, in: namespace)
@@ -212,7 +217,8 @@ final class KubernetesAPI: Service {
                     [
                         .invalid(
                             "spec.selector",
-                            value: "{\"matchLabels\":{\"batch.kubernetes.io/controller-uid\":\"\(text.uid)\"}}",
+                            value:
+                                "{\"matchLabels\":{\"batch.kubernetes.io/controller-uid\":\"\(text.uid)\"}}",
                             "`selector` not auto-generated")
                     ]))
         }
@@ -240,7 +246,8 @@ final class KubernetesAPI: Service {
         }
         if let why = options.mismatch(with: job) {
             return KubernetesStatus.failure(
-                409, "Conflict", "Operation cannot be fulfilled on Job.batch \(FieldError.quoted(name)): \(why)",
+                409, "Conflict",
+                "Operation cannot be fulfilled on Job.batch \(FieldError.quoted(name)): \(why)",
                 details: .init(name: name, group: "batch", kind: "Job"))
         }
         let policy = options.policy ?? "Orphan"

@@ -22,8 +22,9 @@ enum KubernetesBody {
                 }
             return refused(
                 "json: cannot unmarshal \(kind) into Go value of type struct { APIVersion string "
-                    + "\"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }", body)
-        } catch where error.reason == .malformedUTF8 {
+                    + "\"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }",
+                body)
+        } catch  where error.reason == .malformedUTF8 {
             // Go reads each such byte as U+FFFD.
             let mended = Array(String(decoding: body, as: UTF8.self).utf8)
             return mended == body ? refused("invalid character", body) : parse(mended)
@@ -77,11 +78,13 @@ struct DeleteOptions {
     /// Which precondition a Job does not meet, in the server's words; nil when it meets them.
     func mismatch(with job: LiveJob) -> String? {
         if let uid, uid != job.uid {
-            return "the UID in the precondition (\(uid)) does not match the UID in record (\(job.uid)). The object "
+            return
+                "the UID in the precondition (\(uid)) does not match the UID in record (\(job.uid)). The object "
                 + "might have been deleted and then recreated"
         }
         if let resourceVersion, resourceVersion != String(job.text.resourceVersion) {
-            return "the ResourceVersion in the precondition (\(resourceVersion)) does not match the ResourceVersion "
+            return
+                "the ResourceVersion in the precondition (\(resourceVersion)) does not match the ResourceVersion "
                 + "in record (\(job.text.resourceVersion)). The object might have been modified"
         }
         return nil
@@ -113,7 +116,8 @@ struct DeleteOptions {
                 field: "propagationPolicy")
             return .refused(
                 KubernetesStatus.failure(
-                    422, "Invalid", "DeleteOptions.meta.k8s.io \"\" is invalid: \(cause.field): \(cause.message)",
+                    422, "Invalid",
+                    "DeleteOptions.meta.k8s.io \"\" is invalid: \(cause.field): \(cause.message)",
                     details: .init(group: "meta.k8s.io", kind: "DeleteOptions", causes: [cause])))
         }
         return .options(options)

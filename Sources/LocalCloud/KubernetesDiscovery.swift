@@ -24,7 +24,8 @@ enum KubernetesDiscovery {
         {
             return object(
                 request, kind: "LocalQueue", resource: "localqueues", group: parts[1], version: parts[2],
-                namespace: parts[4], name: parts[6], exists: state.localQueues.contains(parts[6]), state: state,
+                namespace: parts[4], name: parts[6], exists: state.localQueues.contains(parts[6]),
+                state: state,
                 user: user)
         }
         return KubernetesStatus.noSuchResource
@@ -42,12 +43,14 @@ enum KubernetesDiscovery {
         return object(
             request, kind: "ServiceAccount", resource: "serviceaccounts", group: "", version: "v1",
             namespace: rest[0], name: rest[2],
-            exists: state.namespaces.contains(rest[0]) && state.serviceAccounts.contains(rest[2]), state: state,
+            exists: state.namespaces.contains(rest[0]) && state.serviceAccounts.contains(rest[2]),
+            state: state,
             user: user)
     }
 
     private static func object(
-        _ request: HTTPRequest, kind: String, resource: String, group: String, version: String, namespace: String,
+        _ request: HTTPRequest, kind: String, resource: String, group: String, version: String,
+        namespace: String,
         name: String, exists: Bool, state: KubernetesState, user: String
     ) -> HTTPResponse {
         guard request.method == .get else { return KubernetesStatus.methodNotAllowed }
@@ -77,7 +80,8 @@ enum KubernetesDiscovery {
 
     /// A SelfSubjectAccessReview: the question back, with an answer.
     private static func review(_ request: HTTPRequest, state: KubernetesState, user: String) -> HTTPResponse {
-        guard case .document(let document) = KubernetesBody.parse(request.body), let spec = document.root["spec"]
+        guard case .document(let document) = KubernetesBody.parse(request.body),
+            let spec = document.root["spec"]
         else { return KubernetesStatus.badRequest("the object provided is unrecognized") }
         let attributes = spec["resourceAttributes"]
         let verb = attributes?["verb"]?.string ?? ""
@@ -104,7 +108,8 @@ enum KubernetesDiscovery {
         "/api": #"{"kind":"APIVersions","versions":["v1"],"serverAddressByClientCIDRs":[]}"#,
         "/apis":
             #"{"kind":"APIGroupList","apiVersion":"v1","groups":["#
-            + group("batch") + "," + group("authorization.k8s.io") + "," + group("kueue.x-k8s.io", "v1beta1") + "]}",
+            + group("batch") + "," + group("authorization.k8s.io") + "," + group("kueue.x-k8s.io", "v1beta1")
+            + "]}",
         "/apis/batch": #"{"kind":"APIGroup","apiVersion":"v1","# + group("batch").dropFirst(),
         "/api/v1": resources(
             "v1",
@@ -115,7 +120,8 @@ enum KubernetesDiscovery {
         "/apis/batch/v1": resources(
             "batch/v1", [("jobs", "Job", true, #""create","delete","deletecollection","get","list""#)]),
         "/apis/authorization.k8s.io/v1": resources(
-            "authorization.k8s.io/v1", [("selfsubjectaccessreviews", "SelfSubjectAccessReview", false, #""create""#)]),
+            "authorization.k8s.io/v1",
+            [("selfsubjectaccessreviews", "SelfSubjectAccessReview", false, #""create""#)]),
         "/apis/kueue.x-k8s.io/v1beta1": resources(
             "kueue.x-k8s.io/v1beta1", [("localqueues", "LocalQueue", true, #""get""#)]),
         "/version":

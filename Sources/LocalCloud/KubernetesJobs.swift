@@ -72,7 +72,8 @@ final class JobStore {
         let key = Key(namespace: text.namespace, name: text.name)
         let pods = cloud.settings.podsPerJob
         jobs[key] = LiveJob(
-            name: text.name, namespace: text.namespace, uid: text.uid, pods: pods, order: order.next, text: text)
+            name: text.name, namespace: text.namespace, uid: text.uid, pods: pods, order: order.next,
+            text: text)
         order.append(key)
         counts[text.namespace, default: 0] += 1
         cloud.counters.add(to: .jobsCreated)

@@ -9,7 +9,8 @@ struct FieldError: Equatable, Sendable {
 
     static func required(_ field: String, _ detail: String = "") -> FieldError {
         FieldError(
-            reason: "FieldValueRequired", message: detail.isEmpty ? "Required value" : "Required value: \(detail)",
+            reason: "FieldValueRequired",
+            message: detail.isEmpty ? "Required value" : "Required value: \(detail)",
             field: field)
     }
 
@@ -103,7 +104,8 @@ enum KubernetesStatus {
     }
 
     static func alreadyExists(_ name: String) -> HTTPResponse {
-        failure(409, "AlreadyExists", "jobs.batch \(FieldError.quoted(name)) already exists", details: job(name))
+        failure(
+            409, "AlreadyExists", "jobs.batch \(FieldError.quoted(name)) already exists", details: job(name))
     }
 
     static func notFound(_ name: String) -> HTTPResponse {

@@ -49,7 +49,8 @@ public final class LocalCloud {
             let listener = ManagedListener(
                 name: service,
                 handler: service == .control
-                    ? ControlHandler(owner: self) : ServiceHandler(cloud: cloud, name: service, service: make(service)),
+                    ? ControlHandler(owner: self)
+                    : ServiceHandler(cloud: cloud, name: service, service: make(service)),
                 host: options.address, port: options.ports[service] ?? 0,
                 certificate: try certificates.initial(for: service), connections: cloud.connections)
             try listener.open()
@@ -112,7 +113,8 @@ public final class LocalCloud {
         cluster.clusterCaCertificate = certificates.clusterAuthorityBase64
         cluster.controlPlaneEndpointsConfig = Array(
             (#"{"dnsEndpointConfig":{"allowExternalTraffic":false},"ipEndpointsConfig":{"enabled":true,"#
-                + #""enablePublicEndpoint":true,"publicEndpoint":\#(quoted),"privateEndpoint":\#(quoted)}}"#).utf8)
+                + #""enablePublicEndpoint":true,"publicEndpoint":\#(quoted),"privateEndpoint":\#(quoted)}}"#)
+                .utf8)
         cluster.privateClusterConfig = Array(
             #"{"privateEndpoint":\#(quoted),"publicEndpoint":\#(quoted)}"#.utf8)
         return cluster
@@ -129,7 +131,9 @@ public final class LocalCloud {
     }
 
     private func openFront() throws(LocalCloudError) {
-        guard let port = options.frontPort, let certificate = try certificates.initial(for: .bigquery) else { return }
+        guard let port = options.frontPort, let certificate = try certificates.initial(for: .bigquery) else {
+            return
+        }
         var handlers: [ServiceName: any Handler] = [:]
         for (name, listener) in listeners { handlers[name] = listener.handler }
         let server = HTTPServer(

@@ -14,7 +14,8 @@ final class ManagedListener {
     private let connections: Connections
 
     init(
-        name: ServiceName, handler: any Handler, host: String, port: UInt16, certificate: CertificateIdentity?,
+        name: ServiceName, handler: any Handler, host: String, port: UInt16,
+        certificate: CertificateIdentity?,
         connections: Connections
     ) {
         self.name = name

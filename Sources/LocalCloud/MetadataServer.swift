@@ -24,7 +24,8 @@ final class MetadataServer: Service {
         case "/computeMetadata/v1/project/numeric-project-id": return text(200, "123456789012")
         case "/computeMetadata/v1/universe/universe-domain", "/computeMetadata/v1/universe/universe_domain":
             return text(200, "googleapis.com")
-        case "/computeMetadata/v1/instance/region": return text(200, "projects/123456789012/regions/europe-west1")
+        case "/computeMetadata/v1/instance/region":
+            return text(200, "projects/123456789012/regions/europe-west1")
         default: break
         }
         let prefix = "/computeMetadata/v1/instance/service-accounts/"

@@ -14,7 +14,8 @@ enum Presets {
         "quota-exceeded": json(KubernetesStatus.quotaExceeded("question-over-quota", limit: 2, used: 2)),
         "forbidden": json(
             KubernetesStatus.forbidden(
-                user: "limited", verb: "create", resource: "jobs", group: "batch", namespace: "default", name: "")),
+                user: "limited", verb: "create", resource: "jobs", group: "batch", namespace: "default",
+                name: "")),
         "unauthorized": json(KubernetesStatus.unauthorized),
         "invalid": json(
             KubernetesStatus.invalidJob(
@@ -44,7 +45,8 @@ enum Presets {
                 details: .init(
                     causes: [
                         FieldError(
-                            reason: "", message: "failed calling webhook \"mjob.kb.io\": failed to call webhook",
+                            reason: "",
+                            message: "failed calling webhook \"mjob.kb.io\": failed to call webhook",
                             field: "")
                     ]))),
         "terminating": json(
@@ -72,7 +74,8 @@ enum Presets {
                 403, "Exceeded rate limits: too many table update operations for this table.",
                 "PERMISSION_DENIED", reason: "rateLimitExceeded")),
         "google-too-many-requests": json(
-            .googleError(429, "Resource has been exhausted.", "RESOURCE_EXHAUSTED", reason: "rateLimitExceeded")),
+            .googleError(
+                429, "Resource has been exhausted.", "RESOURCE_EXHAUSTED", reason: "rateLimitExceeded")),
         "row-invalid": row("invalid", "datetime", "Could not parse 'x' as a timestamp."),
         "row-timeout": row("timeout", "", ""),
         "row-backend-error": row("backendError", "", ""),
@@ -86,7 +89,9 @@ enum Presets {
     }
 
     private static func html(_ response: HTTPResponse) -> Answer {
-        Answer(status: response.status, headers: [("Content-Type", "text/html; charset=UTF-8")], body: response.body)
+        Answer(
+            status: response.status, headers: [("Content-Type", "text/html; charset=UTF-8")],
+            body: response.body)
     }
 
     private static func row(_ reason: String, _ location: String, _ message: String) -> Answer {

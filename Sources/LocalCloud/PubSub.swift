@@ -50,7 +50,9 @@ final class PubSub: Service {
         let colon = path.lastIndex(of: ":")
         let topic = String(path[..<(colon ?? path.endIndex)].dropFirst(3))
         let verb = colon.map { String(path[path.index(after: $0)...]) } ?? ""
-        guard topic.split(separator: "/").count == 4, topic.contains("/topics/") else { return .googleNoMethod }
+        guard topic.split(separator: "/").count == 4, topic.contains("/topics/") else {
+            return .googleNoMethod
+        }
         switch (request.method, verb) {
         case (.post, "publish"): return publish(request, to: topic)
         case (.post, "testIamPermissions"):
@@ -74,7 +76,11 @@ final class PubSub: Service {
         // Base64 makes a request larger than what counts, which is the messages' own bytes.
         guard let document = try? JSONDocument(parsing: request.body), let list = document.root["messages"],
             list.isArray, !list.isEmpty
-        else { return .googleInvalid("The value for message_count is too small. You passed 0 in the request, but the minimum value is 1.") }
+        else {
+            return .googleInvalid(
+                "The value for message_count is too small. You passed 0 in the request, but the minimum value is 1."
+            )
+        }
         guard cloud.settings.topics.contains(topic) else { return notFound(topic) }
         var read: [PublishedMessage] = []
         var bytes = 0
@@ -123,7 +129,9 @@ final class PubSub: Service {
             attributes.append((key.string ?? "", text))
         }
         let key = element["orderingKey"]?.string ?? ""
-        if let problem = Self.problem(with: attributes, key: key, isEmpty: data.isEmpty) { return .refused(problem) }
+        if let problem = Self.problem(with: attributes, key: key, isEmpty: data.isEmpty) {
+            return .refused(problem)
+        }
         return .message(message(topic: topic, data: data, attributes: attributes, orderingKey: key))
     }
 
@@ -137,13 +145,17 @@ final class PubSub: Service {
     private static func problem(
         with attributes: [(name: String, value: String)], key: String, isEmpty: Bool
     ) -> String? {
-        if isEmpty, attributes.isEmpty { return "The message must contain either non-empty data or attributes." }
+        if isEmpty, attributes.isEmpty {
+            return "The message must contain either non-empty data or attributes."
+        }
         if attributes.count > attributesMax { return "Too many attributes: at most 100 are allowed." }
         for attribute in attributes {
             if attribute.name.isEmpty || attribute.name.utf8.count > attributeNameBytesMax {
                 return "Attribute keys must be 1 to 256 bytes long."
             }
-            if attribute.name.lowercased().hasPrefix("goog") { return "Attribute keys may not begin with 'goog'." }
+            if attribute.name.lowercased().hasPrefix("goog") {
+                return "Attribute keys may not begin with 'goog'."
+            }
             if attribute.value.utf8.count > attributeValueBytesMax {
                 return "Attribute values must be at most 1024 bytes long."
             }
@@ -158,7 +170,8 @@ final class PubSub: Service {
         let identifier = String(nextIdentifier)
         nextIdentifier += 1
         return PublishedMessage(
-            topic: topic, identifier: identifier, data: data, attributes: attributes, orderingKey: orderingKey,
+            topic: topic, identifier: identifier, data: data, attributes: attributes,
+            orderingKey: orderingKey,
             publishTime: WallClock.now.rfc3339(fractionDigits: 3))
     }
 
@@ -168,7 +181,9 @@ final class PubSub: Service {
         if cloud.settings.isRecording {
             messages.append(message)
             messageBytes += message.data.count
-            while messages.count > cloud.settings.recordedRequestsMax || messageBytes > cloud.settings.recordedBytesMax {
+            while messages.count > cloud.settings.recordedRequestsMax
+                || messageBytes > cloud.settings.recordedBytesMax
+            {
                 guard let dropped = messages.removeFirst() else { break }
                 messageBytes -= dropped.data.count
             }
@@ -187,7 +202,9 @@ final class PubSubEmulator: Service {
     func answer(_ request: HTTPRequest) -> HTTPResponse {
         if request.method == .put {
             let topic = Target.decodedText(request.path.dropFirst(4))
-            guard topic.split(separator: "/").count == 4, topic.contains("/topics/") else { return .googleNoMethod }
+            guard topic.split(separator: "/").count == 4, topic.contains("/topics/") else {
+                return .googleNoMethod
+            }
             guard pubSub.cloud.settings.topics.insert(topic).inserted else {
                 return .googleError(409, "Topic already exists", "ALREADY_EXISTS", reason: "alreadyExists")
             }

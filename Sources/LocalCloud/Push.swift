@@ -186,7 +186,8 @@ final class Push {
     private func request(_ order: Order, _ subscription: Subscription) -> HTTPRequest {
         var fields = HTTPFields()
         fields.append("Content-Type", "application/json")
-        fields.append("User-Agent", "APIs-Google; (+https://developers.google.com/webmasters/APIs-Google.html)")
+        fields.append(
+            "User-Agent", "APIs-Google; (+https://developers.google.com/webmasters/APIs-Google.html)")
         fields.append("Accept", "application/json")
         if let authorization = subscription.authorization { fields.append("Authorization", authorization) }
         return HTTPRequest(

@@ -38,12 +38,14 @@ struct Quantity: Equatable {
         let parts = number.split(separator: ".", omittingEmptySubsequences: false)
         guard parts.count <= 2, number != "." else { throw .form }
         guard let factor = Self.factor(String(decoding: suffix, as: UTF8.self)) else { throw .suffix }
-        let normal = "\(parts[0].isEmpty ? "0" : parts[0]).\(parts.count == 2 && !parts[1].isEmpty ? parts[1] : "0")"
+        let normal =
+            "\(parts[0].isEmpty ? "0" : parts[0]).\(parts.count == 2 && !parts[1].isEmpty ? parts[1] : "0")"
         thousandths = sign * ((Double(normal) ?? 0) * factor * 1_000)
         text = Self.canonical(trimmed, parts: parts.map(String.init), suffix: suffix, sign: sign)
     }
 
-    /// Decimals go: `1.5` is `1500m`, `.5` is `500m`, `1.5Gi` is `1536Mi`. What has none stays as it is written.
+    /// Decimals go: `1.5` is `1500m`, `.5` is `500m`, `1.5Gi` is `1536Mi`. What has none stays as it is
+    /// written.
     private static func canonical(
         _ given: ArraySlice<UInt8>, parts: [String], suffix: ArraySlice<UInt8>, sign: Double
     ) -> String {
@@ -66,7 +68,8 @@ struct Quantity: Equatable {
 
     private static func factor(_ suffix: String) -> Double? {
         let known: [String: Double] = [
-            "": 1, "n": 1e-9, "u": 1e-6, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18,
+            "": 1, "n": 1e-9, "u": 1e-6, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15,
+            "E": 1e18,
             "Ki": 1_024, "Mi": 1_048_576, "Gi": 1_073_741_824, "Ti": 1_099_511_627_776,
             "Pi": 1_125_899_906_842_624, "Ei": 1_152_921_504_606_846_976,
         ]

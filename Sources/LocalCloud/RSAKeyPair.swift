@@ -19,7 +19,9 @@ struct RSAKeyPair {
 
     private static func number(_ name: String, of key: OpaquePointer) -> [UInt8]? {
         var value: OpaquePointer?
-        guard unsafe EVP_PKEY_get_bn_param(key, name, &value) == 1, let number = unsafe value else { return nil }
+        guard unsafe EVP_PKEY_get_bn_param(key, name, &value) == 1, let number = unsafe value else {
+            return nil
+        }
         defer { unsafe BN_free(number) }
         var bytes = [UInt8](repeating: 0, count: Int(unsafe (BN_num_bits(number) + 7) / 8))
         _ = unsafe bytes.withUnsafeMutableBufferPointer { unsafe BN_bn2bin(number, $0.baseAddress) }

@@ -52,7 +52,10 @@ struct Readiness: Sendable {
     var serviceRegistry: [(name: String, value: String)] {
         [
             ("ARTIFACT_REGISTRY_REPOSITORY_ID", repositoryIdentifier),
-            ("CLOUDSDK_API_ENDPOINT_OVERRIDES_ARTIFACTREGISTRY", "https://\(address(of: .artifactregistry))/"),
+            (
+                "CLOUDSDK_API_ENDPOINT_OVERRIDES_ARTIFACTREGISTRY",
+                "https://\(address(of: .artifactregistry))/"
+            ),
         ] + common
     }
 

@@ -68,7 +68,9 @@ struct WireScript {
             lines.append("Content-Length: \(length)")
         }
         if fault.hasDuplicateContentLength { lines.append("Content-Length: \(length + 1)") }
-        if fault.framing == .chunked || fault.hasLengthAndChunked { lines.append("Transfer-Encoding: chunked") }
+        if fault.framing == .chunked || fault.hasLengthAndChunked {
+            lines.append("Transfer-Encoding: chunked")
+        }
         if fault.framing == .close { lines.append("Connection: close") }
         return lines.map { Array($0.utf8) }
     }
@@ -121,7 +123,8 @@ struct WireScript {
     private static func headEnd(of answer: [UInt8]) -> Int {
         var index = 0
         while index + 3 < answer.count {
-            if answer[index] == 13, answer[index + 1] == 10, answer[index + 2] == 13, answer[index + 3] == 10 {
+            if answer[index] == 13, answer[index + 1] == 10, answer[index + 2] == 13, answer[index + 3] == 10
+            {
                 return index
             }
             index += 1

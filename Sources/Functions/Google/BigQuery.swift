@@ -64,7 +64,8 @@ final class BigQuery {
 
 /// An event's row, as the network's table has it.
 enum Row {
-    /// Columns that hold an attribute as it came; one that is absent is left out (only `parent_question_uuid` can be).
+    /// Columns that hold an attribute as it came; one that is absent is left out (only `parent_question_uuid`
+    /// can be).
     private static let attributeColumns = [
         "parent", "originator", "sender", "sender_type", "sender_sdk_version", "recipient", "question_uuid",
         "parent_question_uuid", "originator_question_uuid",
@@ -72,8 +73,8 @@ enum Row {
 
     /// The body of the request that stores `event`; nil when it cannot be made small enough.
     ///
-    /// JSON columns travel as strings that hold JSON text with everything beyond ASCII escaped, as they always have.
-    /// Where that alone would make the request too large, the text is sent as UTF-8.
+    /// JSON columns travel as strings that hold JSON text with everything beyond ASCII escaped, as they
+    /// always have. Where that alone would make the request too large, the text is sent as UTF-8.
     static func insertAllBody(of event: Event) -> [UInt8]? {
         if let body = insertAllBody(of: event, form: .standard), body.count <= EventLimits.insertBytesMax {
             return body

@@ -3,7 +3,8 @@ internal import Net
 
 /// Which of a cluster's endpoints is used: KUBERNETES_ENDPOINT.
 enum ClusterEndpointChoice: String, Sendable, CaseIterable {
-    /// The one that the cluster names as its own; where it names none, the public, the DNS, then the private one.
+    /// The one that the cluster names as its own; where it names none, the public, the DNS, then the private
+    /// one.
     case auto
     /// The name that Google's front end answers for.
     case dns
@@ -20,8 +21,8 @@ struct ClusterError: Error, Equatable, CustomStringConvertible {
 
 /// Where the cluster's API server is and whom its certificate must come from: GKE's `clusters.get`.
 ///
-/// The answer is kept for ten minutes and asked anew ahead of that by the first event that finds it old, without
-/// anyone waiting. When GKE cannot be asked, the old answer goes on serving: a cluster seldom moves.
+/// The answer is kept for ten minutes and asked anew ahead of that by the first event that finds it old,
+/// without anyone waiting. When GKE cannot be asked, the old answer goes on serving: a cluster seldom moves.
 @EventLoopActor
 final class Cluster {
     private struct Known {
@@ -194,8 +195,8 @@ struct ClusterDescription {
         return "no \(choice.rawValue) endpoint; KUBERNETES_ENDPOINT can be one of: \(list)"
     }
 
-    /// An address is verified against the cluster's own authority, by address and without SNI. A DNS endpoint has a
-    /// public certificate.
+    /// An address is verified against the cluster's own authority, by address and without SNI. A DNS endpoint
+    /// has a public certificate.
     private func origin(_ text: String) throws(ClusterError) -> Origin {
         let colons = text.utf8.count { $0 == UInt8(ascii: ":") }
         let authority = colons > 1 && !text.utf8.starts(with: "[".utf8) ? "[\(text)]" : text

@@ -8,7 +8,8 @@ final class Kubernetes {
     enum Creation: Sendable {
         /// The Job is there now, or was there already for this very event.
         case created
-        /// A Job of this name belongs to another event of the same question, whose uuid is given where it is known.
+        /// A Job of this name belongs to another event of the same question, whose uuid is given where it is
+        /// known.
         case takenByOther(eventUUID: [UInt8])
         /// The cluster will never take this Job: its status, and its own words where it had some.
         case refused(status: Int, message: String?)
@@ -75,8 +76,8 @@ final class Kubernetes {
 
     /// Reads the Job of this name, to tell whose it is.
     ///
-    /// Where it may not be read (a role that can only create) or is gone again, a 409 still says that this question
-    /// had its Job.
+    /// Where it may not be read (a role that can only create) or is gone again, a 409 still says that this
+    /// question had its Job.
     private func identify(
         _ job: Job, isQuota: Bool, _ refusal: UpstreamResult, _ deadline: Deadline, _ context: LogContext
     ) async -> Creation {

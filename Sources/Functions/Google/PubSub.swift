@@ -25,8 +25,8 @@ final class PubSubTopic {
         self.token = endpoint.carriesToken ? token : nil
     }
 
-    /// Publishes `message`, again where that may help. A repeated publish is a second message: readers tell it by
-    /// its attributes.
+    /// Publishes `message`, again where that may help. A repeated publish is a second message: readers tell
+    /// it by its attributes.
     func publish(_ message: OutgoingMessage, deadline: Deadline, context: LogContext) async -> UpstreamResult
     {
         let body = Self.body(message)
