@@ -71,7 +71,7 @@ public struct LogLine: Sendable {
             literal("{\"severity\":\"")
             literal(severity.name)
             literal("\",\"message\":\"")
-            JSONEscaping.append(Array(message.description.utf8), to: &bytes, form: .ascii)
+            escaped(message)
             literal("\",\"time\":\"")
             bytes.append(contentsOf: timestamp)
             bytes.append(UInt8(ascii: "\""))
@@ -81,7 +81,7 @@ public struct LogLine: Sendable {
             literal(severity.name)
             bytes.append(
                 contentsOf: repeatElement(UInt8(ascii: " "), count: 8 - severity.name.utf8CodeUnitCount))
-            JSONEscaping.append(Array(message.description.utf8), to: &bytes, form: .ascii)
+            escaped(message)
         }
     }
 
@@ -159,6 +159,12 @@ public struct LogLine: Sendable {
         if bytes.count <= ServiceLimits.logLineBytesMax - Self.tailBytes { return }
         bytes.removeLast(bytes.count - start)
         isTruncated = true
+    }
+
+    private mutating func escaped(_ text: StaticString) {
+        text.withUTF8Buffer { buffer in
+            unsafe JSONEscaping.append(Span(_unsafeElements: buffer), to: &bytes, form: .ascii)
+        }
     }
 
     private mutating func literal(_ text: StaticString) {

@@ -81,12 +81,14 @@ public final class UpstreamCaller {
     /// - Parameters:
     ///   - origin: where the first request goes.
     ///   - source: where the token of each attempt comes from; nil where none may be sent.
+    ///   - attemptMillisecondsMax: the longest time for one attempt, where that is shorter than what Retry gives it.
     ///   - renewOrigin: asks the cluster's endpoint anew, once a call, when the one that was used cannot be
     ///     reached; nil from it ends the call.
     ///   - request: makes the request of each attempt from the value of the Authorization field.
     public func call(
         _ upstream: Upstream, at origin: Origin, deadline: Deadline, token source: AccessToken? = nil,
-        context: LogContext = LogContext(), renewOrigin: (@EventLoopActor () async -> Origin?)? = nil,
+        attemptMillisecondsMax: UInt64 = .max, context: LogContext = LogContext(),
+        renewOrigin: (@EventLoopActor () async -> Origin?)? = nil,
         _ request: (_ authorization: [UInt8]?) -> HTTPRequest
     ) async -> UpstreamResult {
         var retry = Retry(deadlineNanoseconds: deadline.nanoseconds)
@@ -107,7 +109,10 @@ public final class UpstreamCaller {
                 return UpstreamResult(last: last, reaction: .unavailable, attempts: attempts)
             }
             attempts += 1
-            last = await send(request(token?.authorization), to: origin, Deadline(nanoseconds: attemptEnd))
+            let longest = attemptMillisecondsMax.multipliedReportingOverflow(by: 1_000_000)
+            let own = start.addingReportingOverflow(longest.overflow ? .max : longest.partialValue)
+            let end = own.overflow ? attemptEnd : min(attemptEnd, own.partialValue)
+            last = await send(request(token?.authorization), to: origin, Deadline(nanoseconds: end))
             let reaction = Policy.reaction(to: Self.outcome(of: last, from: upstream), of: upstream)
             if reaction.isFinal {
                 if reaction.isSuccess { budgets[upstream.index].succeeded() }

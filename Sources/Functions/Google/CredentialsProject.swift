@@ -39,7 +39,10 @@ public final class ProjectLookup {
         question = gate
         EventLoop.shared.start { [self] in
             let deadline = Deadline.after(milliseconds: ServiceLimits.tokenFetchMilliseconds)
-            let result = await caller.call(.metadata, at: server.origin, deadline: deadline) { _ in
+            let result = await caller.call(
+                .metadata, at: server.origin, deadline: deadline,
+                attemptMillisecondsMax: server.timeoutMilliseconds
+            ) { _ in
                 MetadataServer.request("project/project-id")
             }
             take(result)
