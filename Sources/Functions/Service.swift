@@ -114,11 +114,7 @@ public enum Service {
             handler = ServiceRegistry(configuration, parts)
             timeoutMilliseconds = configuration.lookupTimeoutMilliseconds
         case .eventHandler(let configuration):
-            guard let made = makeEventHandler(configuration, parts) else {
-                log.write(.error, "this build has no event handler")
-                return ExitStatus.usage
-            }
-            handler = made
+            handler = EventHandler(configuration, parts)
             timeoutMilliseconds = settings.eventTimeoutMilliseconds
         }
         let server = HTTPServer(
@@ -168,14 +164,6 @@ public enum Service {
         }
         // The token's own failure is logged where it happens; the first request asks again.
         if handler.needsToken { _ = try? await parts.token.value(deadline: deadline) }
-    }
-
-    /// The event handler's one construction.
-    @EventLoopActor
-    static func makeEventHandler(
-        _ configuration: EventHandlerConfiguration, _ parts: ServiceParts
-    ) -> (any ServiceHandler)? {
-        nil
     }
 
     // MARK: The process
