@@ -47,17 +47,6 @@ public struct UpstreamResult: Sendable {
         case .noToken(.failed): false
         }
     }
-
-    /// Adds to a line what came last, and how often it was tried.
-    func describe(in line: inout LogLine) {
-        switch last {
-        case .answer(let response): line.field("status", response.status)
-        case .failure(let error): line.field("reason", error.description)
-        case .noToken(let error): line.field("reason", error.description)
-        case .notSent: line.field("reason", literal: "the deadline had passed")
-        }
-        line.field("attempt", attempts)
-    }
 }
 
 /// The one way to call an upstream: token, request, meaning of the answer, and whether and when to try again.
@@ -81,7 +70,7 @@ public final class UpstreamCaller {
     /// - Parameters:
     ///   - origin: where the first request goes.
     ///   - source: where the token of each attempt comes from; nil where none may be sent.
-    ///   - attemptMillisecondsMax: the longest time for one attempt, where that is shorter than what Retry gives it.
+    ///   - attemptMillisecondsMax: the longest time for one attempt, where Retry would give more.
     ///   - renewOrigin: asks the cluster's endpoint anew, once a call, when the one that was used cannot be
     ///     reached; nil from it ends the call.
     ///   - request: makes the request of each attempt from the value of the Authorization field.

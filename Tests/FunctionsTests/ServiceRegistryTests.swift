@@ -261,7 +261,7 @@ struct ServiceRegistryTests {
             return (replies.map(\.status), bench.sink.texts)
         }
         #expect(replies == [502, 502])
-        #expect(lines.contains { $0.contains("the Artifact Registry repository does not exist") })
+        #expect(lines.contains { $0.contains("repositories/r does not exist") })
     }
 
     @Test("equal questions at the same time share their calls, different ones do not")
@@ -313,7 +313,7 @@ struct ServiceRegistryTests {
         }
         #expect(reply.status == 502)
         #expect(!reply.body.contains("secret") && !lines.joined().contains("secret"))
-        #expect(lines.contains { $0.contains("\"a look-up failed\"") })
+        #expect(lines.count == 1 && lines[0].contains("\"a look-up failed\""))
     }
 
     @Test(
