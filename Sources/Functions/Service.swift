@@ -72,7 +72,7 @@ public enum Service {
     }
 
     private static func run(_ kind: FunctionKind, _ environment: Environment) -> Int32 {
-        forbidCoreDumps()
+        Process.forbidCoreDumps()
         let configuration: Configuration
         do throws(ConfigurationError) {
             configuration = try Configuration(kind, environment: environment)
@@ -174,12 +174,6 @@ public enum Service {
         for descriptor: CInt in 0...2 where fcntl(descriptor, F_GETFD) < 0 {
             _ = unsafe open("/dev/null", O_RDWR)
         }
-    }
-
-    /// Memory holds access tokens: none of it may end in a file.
-    private static func forbidCoreDumps() {
-        var none = rlimit(rlim_cur: 0, rlim_max: 0)
-        _ = unsafe setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &none)
     }
 
     private static func write(_ text: String, to descriptor: CInt) {

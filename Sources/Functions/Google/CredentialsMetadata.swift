@@ -67,23 +67,3 @@ public struct MetadataServer: Sendable {
         response.fields["metadata-flavor"]?.equals("Google") ?? false
     }
 }
-
-extension HTTPFields {
-    /// Adds a field for a request for a subject token, if its name is one that providers of such tokens use.
-    mutating func append(subjectTokenField name: [UInt8], _ value: [UInt8]) -> Bool {
-        if name.equalsIgnoringCase("metadata") {
-            append("Metadata", value)  // Azure's instance metadata service.
-        } else if name.equalsIgnoringCase("metadata-flavor") {
-            append("Metadata-Flavor", value)
-        } else if name.equalsIgnoringCase("x-identity-header") {
-            append("X-Identity-Header", value)  // Azure App Service.
-        } else if name.equalsIgnoringCase("authorization") {
-            append("Authorization", value)
-        } else if name.equalsIgnoringCase("accept") {
-            append("Accept", value)
-        } else {
-            return false
-        }
-        return true
-    }
-}
