@@ -1,0 +1,49 @@
+/// A Kubernetes quantity that an API server takes for a request: `1`, `0.5`, `500m`, `256Mi`, `1Gi`, `1e3`.
+///
+/// Grammar of `resource.Quantity`: a sign, digits with at most one point, then one of the binary suffixes
+/// Ki to Ei, the decimal ones n, u, m, k, M, G, T, P, E, or an exponent `e3`, `E-3`. White space around it
+/// is dropped, as the server does. Negative ones are refused here, since the server refuses them (422);
+/// `-0` is none.
+struct Quantity: ProvenText {
+    /// Digits, points and exponents of one quantity are few; the server's own limit is the event's.
+    static let lengthMax = 256
+    /// The server keeps 1e999 as its maximum; larger exponents only cost it time.
+    static let exponentDigitsMax = 3
+
+    let text: String
+    /// The value, where the text is digits only: a default of the CPUs is then written as a JSON integer.
+    let integer: Int?
+
+    init?(_ bytes: some Collection<UInt8>) {
+        let trimmed = Array(bytes.drop(while: Self.isSpace).reversed().drop(while: Self.isSpace).reversed())
+        guard trimmed.count <= Self.lengthMax, Self.isValid(trimmed) else { return nil }
+        text = String(decoding: trimmed, as: UTF8.self)
+        integer = trimmed.allSatisfy(ASCII.isDigit) ? Int(text) : nil
+    }
+
+    private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
+
+    private static func isValid(_ bytes: [UInt8]) -> Bool {
+        var rest = bytes[...]
+        let isNegative = rest.first == 0x2D
+        if isNegative || rest.first == 0x2B { rest.removeFirst() }
+        let number = rest.prefix { ASCII.isDigit($0) || $0 == 0x2E }
+        let digits = number.filter(ASCII.isDigit)
+        guard !digits.isEmpty, number.count - digits.count <= 1 else { return false }
+        if isNegative, digits.contains(where: { $0 != 0x30 }) { return false }
+        return isSuffix(rest.dropFirst(number.count))
+    }
+
+    private static let suffixes = [
+        "", "n", "u", "m", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei",
+    ]
+
+    private static func isSuffix(_ bytes: ArraySlice<UInt8>) -> Bool {
+        if suffixes.contains(where: { bytes.elementsEqual($0.utf8) }) { return true }
+        guard bytes.first == 0x65 || bytes.first == 0x45 else { return false }
+        var digits = bytes.dropFirst()
+        if digits.first == 0x2B || digits.first == 0x2D { digits.removeFirst() }
+        return !digits.isEmpty && digits.allSatisfy(ASCII.isDigit)
+            && digits.drop { $0 == 0x30 }.count <= exponentDigitsMax
+    }
+}
