@@ -51,6 +51,8 @@ let package = Package(
         .testTarget(name: "NetTests", dependencies: ["Net", "CHTTP"], swiftSettings: strictTests),
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: strictTests),
         .testTarget(name: "FunctionsTests", dependencies: ["Functions"], swiftSettings: strictTests),
+        .testTarget(
+            name: "LocalCloudTests", dependencies: ["LocalCloud", "Net", "JSON"], swiftSettings: strictTests),
         .testTarget(name: "TidyTests", swiftSettings: strictTests),
     ],
     cLanguageStandard: .c17

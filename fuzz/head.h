@@ -80,7 +80,7 @@ static inline chttp_status fuzz_scan_head(fuzz_scan scan, const fuzz_input *inpu
 
     CHECK(head->length <= input->length && head->length <= limits.head_bytes_max);
     CHECK(head->field_count <= limits.fields_max);
-    *fields = malloc((head->field_count + 1) * sizeof **fields);
+    *fields = malloc(head->field_count > 0 ? head->field_count * sizeof **fields : 1);
     CHECK(*fields != NULL);
     uint8_t *exact = fuzz_copy(input->message, head->length);
     chttp_head_fields(head, exact, *fields);

@@ -150,7 +150,7 @@ static bool scan_target_begin(scan *s) {
     uint8_t byte = byte_at(s);
     s->head->target.at = s->at;
     if (method == METHOD_CONNECT) {
-        if (byte == '/' || byte == '?' || byte == '*') return refuse_form(s);
+        if (byte == '*') return refuse_form(s);
         return choose_form(s, CHTTP_AUTHORITY_FORM, TARGET_CONNECT);
     }
     if (byte == '/') return choose_form(s, CHTTP_ORIGIN_FORM, TARGET_PATH);
@@ -290,7 +290,7 @@ static bool scan_status_end(scan *s) {
 }
 
 static bool scan_reason(scan *s) {
-    s->at = skip_class(s->bytes, s->at, s->line_stop, CLASS_TEXT);
+    s->at = skip_text(s->bytes, s->at, s->line_stop);
     if (!has_byte(s)) return false;
     s->head->reason.length = s->at - s->head->reason.at;
     return end_line(s, START_LINE_END, CHTTP_RULE_REASON);
@@ -313,7 +313,7 @@ static bool scan_field_name(scan *s) {
 }
 
 static bool scan_field_value(scan *s) {
-    s->at = skip_class(s->bytes, s->at, s->line_stop, CLASS_TEXT);
+    s->at = skip_text(s->bytes, s->at, s->line_stop);
     return has_byte(s) && end_line(s, FIELD_LINE_END, CHTTP_RULE_FIELD_VALUE);
 }
 
@@ -339,11 +339,9 @@ static bool scan_request_begin(scan *s) {
     return expect(s, METHOD, 0);
 }
 
-/// Looks at the current byte, and at those like it that follow; false when there is no further step.
-static bool step(scan *s) {
-    bool after_cr = s->head->_state >= EMPTY_LINE_END;
-    if (!after_cr && !has_byte(s)) return false;
-    switch ((enum state)s->head->_state) {
+/// A state of a request's start line.
+static bool scan_request_line(scan *s) {
+    switch (s->head->_state) {
     case REQUEST_BEGIN:
         return scan_request_begin(s);
     case METHOD:
@@ -366,8 +364,14 @@ static bool step(scan *s) {
         return scan_percent(s, TARGET_PATH);
     case REQUEST_VERSION:
         return scan_version(s, REQUEST_VERSION, REQUEST_VERSION_END);
-    case REQUEST_VERSION_END:
+    default:
         return end_line(s, START_LINE_END, CHTTP_RULE_VERSION);
+    }
+}
+
+/// A state of a response's start line.
+static bool scan_status_line(scan *s) {
+    switch (s->head->_state) {
     case RESPONSE_VERSION:
         return scan_version(s, RESPONSE_VERSION, RESPONSE_VERSION_END);
     case RESPONSE_VERSION_END:
@@ -376,25 +380,24 @@ static bool step(scan *s) {
         return scan_status(s);
     case STATUS_END:
         return scan_status_end(s);
-    case REASON:
+    default:
         return scan_reason(s);
-    case FIELD_BEGIN:
-        return scan_field_begin(s);
-    case FIELD_NAME:
-        return scan_field_name(s);
-    case FIELD_VALUE:
-        return scan_field_value(s);
-    case EMPTY_LINE_END:
-    case START_LINE_END:
-    case FIELD_LINE_END:
-    case HEAD_END:
-        return scan_line_feed(s);
-    case HEAD_BEGIN:
-    case HEAD_OK:
-    case HEAD_BAD:
-        break;
     }
-    return false;
+}
+
+static bool scan_field_line(scan *s) {
+    if (s->head->_state == FIELD_BEGIN) return scan_field_begin(s);
+    return s->head->_state == FIELD_NAME ? scan_field_name(s) : scan_field_value(s);
+}
+
+/// Looks at the current byte, and at those like it that follow; false when there is no further step.
+static bool step(scan *s) {
+    enum state state = s->head->_state;
+    if (state >= HEAD_OK) return false;
+    if (state >= EMPTY_LINE_END) return scan_line_feed(s);
+    if (!has_byte(s)) return false;
+    if (state >= FIELD_BEGIN) return scan_field_line(s);
+    return state >= RESPONSE_VERSION ? scan_status_line(s) : scan_request_line(s);
 }
 
 static chttp_status scan_head(chttp_head *head, const uint8_t *bytes, size_t length,
@@ -426,7 +429,7 @@ void chttp_head_fields(const chttp_head *head, const uint8_t *bytes, chttp_field
     uint32_t at = head->fields_at;
     for (uint32_t index = 0; index < head->field_count; index++) {
         uint32_t colon = skip_class(bytes, at, head->length, CLASS_TOKEN);
-        uint32_t end = skip_class(bytes, colon + 1, head->length, CLASS_TEXT);
+        uint32_t end = skip_text(bytes, colon + 1, head->length);
         uint32_t from = skip_space(bytes, colon + 1, end);
         uint32_t to = end;
         while (to > from && is_space(bytes[to - 1])) to--;

@@ -56,7 +56,7 @@ static bool begin_ipv4(chttp_host *host) {
 static bool take_group(chttp_host *host, uint8_t byte) {
     if (hex_value(byte) >= 0) {
         if (host->digits == 4) return false;
-        uint32_t value = host->value * 10u + (is_digit(byte) ? byte - '0' : 0u);
+        uint32_t value = host->value * 10u + (uint32_t)(is_digit(byte) ? byte - '0' : 0);
         bool octet = host->phase == V6_GROUP && is_digit(byte) && host->value != 0 && value <= 255;
         host->value = octet ? value : 0;
         host->digits++;
@@ -82,7 +82,7 @@ static bool take_separator(chttp_host *host, uint8_t byte) {
 static bool take_octet(chttp_host *host, uint8_t byte) {
     if (is_digit(byte)) {
         bool first = host->phase == V4_BEGIN;
-        uint32_t value = first ? byte - '0' : host->value * 10u + (byte - '0');
+        uint32_t value = (first ? 0u : host->value * 10u) + (uint32_t)(byte - '0');
         if (value > 255 || (!first && host->value == 0)) return false;
         host->value = value;
         return move(host, V4_OCTET);
@@ -95,7 +95,6 @@ static bool take_octet(chttp_host *host, uint8_t byte) {
 
 static bool begin_port(chttp_host *host, uint8_t byte) {
     host->digits = 0;
-    host->value = 0;
     return byte == ':' && move(host, PORT);
 }
 

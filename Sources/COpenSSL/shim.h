@@ -35,6 +35,8 @@ static inline int copenssl_pem_error_is_end(void) {
     unsigned long error = ERR_peek_last_error();
     return ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
 }
+/// The type of a name's entry that is UTF-8 text.
+static inline int copenssl_utf8_string(void) { return MBSTRING_UTF8; }
 /// Takes over `certificate` when it returns 1.
 static inline long copenssl_add_chain_certificate(SSL_CTX *context, X509 *certificate) {
     return SSL_CTX_add0_chain_cert(context, certificate);

@@ -1,7 +1,8 @@
 internal import JSON
 internal import Net
 
-/// One event's way through the handler: its deadline, what ties its log lines together, and when each step ended.
+/// One event's way through the handler: its deadline, what ties its log lines together, and when each step
+/// ended.
 struct Course {
     let context: LogContext
     let deadline: Deadline

@@ -2,8 +2,8 @@ internal import JSON
 
 /// A message that can never be stored, as it is published on the dead-letter topic.
 enum DeadLetter {
-    /// The message unchanged, with what is known of it in three attributes more. Where Pub/Sub could not take it as it
-    /// is, the whole request travels as data. Nil where Pub/Sub can take neither.
+    /// The message unchanged, with what is known of it in three attributes more. Where Pub/Sub could not take
+    /// it as it is, the whole request travels as data. Nil where Pub/Sub can take neither.
     static func message(of message: PubSubMessage, requestBody: [UInt8], reason: String) -> OutgoingMessage? {
         var letter: OutgoingMessage
         if message.isPublishable {

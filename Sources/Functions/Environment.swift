@@ -58,6 +58,9 @@ public struct Environment: Sendable {
         return value
     }
 
+    /// Whether a variable is there and empty.
+    func isEmpty(_ name: String) -> Bool { variable(name)?.utf8.isEmpty ?? false }
+
     /// A file's bytes. Blocks for as long as the disk takes.
     public func contents(of path: String) -> Result<[UInt8], FileError> {
         file(path)

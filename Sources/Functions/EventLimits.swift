@@ -32,6 +32,7 @@ enum EventLimits {
     static let attributeNameBytesMax = 256
     /// See `attributeNameBytesMax`.
     static let attributeValueBytesMax = 1_024
-    /// An exception event's own time: it is told after the answer's work is done, within the event's deadline.
+    /// An exception event's own time: it is told after the answer's work is done, within the event's
+    /// deadline.
     static let exceptionEventMilliseconds: UInt64 = 10_000
 }

@@ -3,8 +3,8 @@ internal import Net
 
 /// The event that tells an asker that its question will not be answered: published as its child would have.
 enum ExceptionEvent {
-    /// The exception for the question `event`. The same question always gets the same `uuid`, so that a second
-    /// publish is recognised by who reads it.
+    /// The exception for the question `event`. The same question always gets the same `uuid`, so that a
+    /// second publish is recognised by who reads it.
     static func message(answering event: Event, reason: String) -> OutgoingMessage {
         var writer = JSONWriter(capacity: 256)
         writer.beginObject()

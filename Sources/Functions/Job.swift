@@ -129,8 +129,8 @@ extension Job {
         writer.endArray()
     }
 
-    /// `--attributes` always, inputs only where Python takes them for true; `children` never: its CLI has no option
-    /// for them. A dollar that the kubelet would expand is escaped.
+    /// `--attributes` always, inputs only where Python takes them for true; `children` never: its CLI has no
+    /// option for them. A dollar that the kubelet would expand is escaped.
     private static func arguments(of event: Event) throws(Undispatchable) -> [Argument] {
         let form = JSONPythonForm(escapesDollars: true)
         var arguments = [Argument(name: "--attributes", text: event.attributesText(form))]

@@ -29,6 +29,35 @@ public struct UpstreamResult: Sendable {
     }
     /// The last answer's status code.
     public var status: Int? { response?.status }
+
+    /// Whether time was what was missing: the request's own, or that of the wait for a token.
+    var isTimeout: Bool {
+        switch last {
+        case .failure(.timedOut), .failure(.connectTimedOut), .noToken(.timedOut), .notSent: true
+        case .answer, .failure, .noToken: false
+        }
+    }
+
+    /// Whether it may pass by itself, as opposed to something that an operator must look at.
+    var mayPass: Bool {
+        switch last {
+        case .answer(let response): [408, 429, 500, 502, 503, 504].contains(response.status)
+        case .failure(.notVerified): false
+        case .failure, .noToken(.timedOut), .notSent: true
+        case .noToken(.failed): false
+        }
+    }
+
+    /// Adds to a line what came last, and how often it was tried.
+    func describe(in line: inout LogLine) {
+        switch last {
+        case .answer(let response): line.field("status", response.status)
+        case .failure(let error): line.field("reason", error.description)
+        case .noToken(let error): line.field("reason", error.description)
+        case .notSent: line.field("reason", literal: "the deadline had passed")
+        }
+        line.field("attempt", attempts)
+    }
 }
 
 /// The one way to call an upstream: token, request, meaning of the answer, and whether and when to try again.

@@ -1,1 +1,4 @@
-print("")
+import Functions
+import Glibc
+
+exit(Service.run(CommandLine.arguments))

@@ -38,6 +38,21 @@ import Testing
         #expect(chttp_is_field_value([0x61], 0))
     }
 
+    @Test(
+        "a byte of a value is judged alike at any place, whatever stands around it",
+        arguments: [0x76, 0xff, 0x20])
+    func placesInAValue(_ around: UInt8) {
+        for byte in UInt8.min...UInt8.max {
+            let text = byte == 0x09 || (byte >= 0x20 && byte != 0x7f)
+            for place in 0..<20 {
+                var value = [UInt8](repeating: around, count: 20)
+                value[place] = byte
+                let head = Array("GET / HTTP/1.0\r\nA:".utf8) + value + Array("\r\n\r\n".utf8)
+                if isAccepted(head) != text { Issue.record("\(byte) at \(place)") }
+            }
+        }
+    }
+
     @Test("a path holds pchar and slashes, a query question marks too, of 256 bytes")
     func targets() {
         let signs = Array("-._~!$&'()*+,;=:@/?".utf8)
@@ -70,6 +85,8 @@ import Testing
     @Test("names are compared without case, and only letters have case")
     func equality() {
         #expect(chttp_equals(Array("Keep-ALIVE".utf8), 10, "keep-alive"))
+        let upperCase = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZ".utf8)
+        #expect(chttp_equals(upperCase, 26, "abcdefghijklmnopqrstuvwxyz"))
         #expect(!chttp_equals(Array("keep-alive".utf8), 9, "keep-alive"))
         #expect(!chttp_equals(Array("keep-alivex".utf8), 11, "keep-alive"))
         #expect(!chttp_equals([0x40], 1, "`"))

@@ -56,5 +56,4 @@ int cnet_thread_id(void);
 /// Starts a detached thread with a small stack. Returns 0 or an errno.
 int cnet_start_thread(void (*body)(void *), void *argument);
 
-
 #pragma clang assume_nonnull end

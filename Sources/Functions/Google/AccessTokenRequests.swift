@@ -23,31 +23,19 @@ struct TokenRequest: Sendable {
     }
 }
 
-/// `application/x-www-form-urlencoded`, as Python's `urlencode` writes it.
+/// The pairs of a form, in the order in which they are sent.
 struct FormBody {
-    private(set) var bytes: [UInt8] = []
+    private var pairs: [(name: String, value: [UInt8])] = []
 
-    mutating func append(_ name: StaticString, _ value: some Collection<UInt8>) {
-        if !bytes.isEmpty { bytes.append(UInt8(ascii: "&")) }
-        bytes.append(contentsOf: name.description.utf8)
-        bytes.append(UInt8(ascii: "="))
-        for byte in value {
-            switch byte {
-            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x5F, 0x2E, 0x2D, 0x7E: bytes.append(byte)
-            case 0x20: bytes.append(UInt8(ascii: "+"))
-            default:
-                bytes.append(UInt8(ascii: "%"))
-                bytes.append(Self.digit(byte >> 4))
-                bytes.append(Self.digit(byte & 15))
-            }
-        }
+    mutating func append(_ name: String, _ value: some Sequence<UInt8>) {
+        pairs.append((name, Array(value)))
     }
 
-    mutating func append(_ name: StaticString, _ value: String) {
+    mutating func append(_ name: String, _ value: String) {
         append(name, value.utf8)
     }
 
-    private static func digit(_ value: UInt8) -> UInt8 { value < 10 ? 0x30 + value : 0x37 + value }
+    var bytes: [UInt8] { URLForm.encode(pairs) }
 }
 
 /// What a token may be used for.

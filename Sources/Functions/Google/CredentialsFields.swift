@@ -55,7 +55,7 @@ struct CredentialsFields {
 
     func projectID(_ name: String) throws(CredentialsError) -> String? {
         guard let text = try text(name) else { return nil }
-        guard Project.isID(text) else { throw error(name, "is not a project id") }
+        guard ProjectID(text) != nil else { throw error(name, "is not a project id") }
         return text
     }
 
@@ -71,18 +71,6 @@ extension Universe {
     static func isDomain(_ text: String) -> Bool {
         guard let origin = Origin(.https, authority: text.utf8) else { return false }
         return origin.host == text && origin.port == 443 && text.utf8.contains(UInt8(ascii: "."))
-    }
-}
-
-/// What is known of project ids where they are not yet a name in a path.
-enum Project {
-    /// Letters, digits and hyphens; a domain-scoped one (`example.com:name`) has dots and a colon.
-    static func isID(_ text: String) -> Bool {
-        (1...128).contains(text.utf8.count)
-            && text.utf8.allSatisfy {
-                $0 &- 0x30 < 10 || $0 &- 0x61 < 26 || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: ".")
-                    || $0 == UInt8(ascii: ":")
-            }
     }
 }
 

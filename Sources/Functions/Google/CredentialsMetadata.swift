@@ -29,17 +29,20 @@ public struct MetadataServer: Sendable {
         }
         self.origin = origin
         needsProbing = named == nil && environment["K_SERVICE"] == nil
-        timeoutMilliseconds = try Self.timeoutMilliseconds(environment["GCE_METADATA_TIMEOUT"])
-    }
-
-    private static func timeoutMilliseconds(_ text: String?) throws(CredentialsError) -> UInt64 {
-        guard let text else { return 3_000 }
-        guard text.utf8.allSatisfy({ $0 &- 0x30 < 10 }), let seconds = UInt64(text),
-            (1...600).contains(seconds)
-        else {
+        guard let time = Self.timeoutMilliseconds(environment["GCE_METADATA_TIMEOUT"]) else {
             throw CredentialsError(
                 file: "GCE_METADATA_TIMEOUT", field: nil, reason: "is not a number of seconds from 1 to 600")
         }
+        timeoutMilliseconds = time
+    }
+
+    /// The time that GCE_METADATA_TIMEOUT gives in seconds; three of them where it is not set.
+    static func timeoutMilliseconds(_ text: String?) -> UInt64? {
+        guard let text else { return 3_000 }
+        guard (1...3).contains(text.utf8.count), text.utf8.allSatisfy(ASCII.isDigit),
+            let seconds = UInt64(text),
+            (1...600).contains(seconds)
+        else { return nil }
         return seconds * 1_000
     }
 

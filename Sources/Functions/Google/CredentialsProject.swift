@@ -57,7 +57,7 @@ public final class ProjectLookup {
             return
         }
         guard let text = String(validating: response.body.trimmingWhitespace, as: UTF8.self),
-            Project.isID(text)
+            ProjectID(text) != nil
         else {
             failure = .failed("the metadata server's project is no project id; set GOOGLE_CLOUD_PROJECT")
             return

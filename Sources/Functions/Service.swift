@@ -1,0 +1,191 @@
+internal import Glibc
+internal import Net
+
+/// What a function is built from.
+@EventLoopActor
+struct ServiceParts {
+    let exchange: any HTTPExchange
+    let caller: UpstreamCaller
+    let token: AccessToken
+    let project: ProjectLookup
+    let log: Log
+
+    /// These parts.
+    init(
+        exchange: any HTTPExchange, caller: UpstreamCaller, token: AccessToken, project: ProjectLookup,
+        log: Log
+    ) {
+        self.exchange = exchange
+        self.caller = caller
+        self.token = token
+        self.project = project
+        self.log = log
+    }
+
+    /// The parts of a program with this configuration.
+    init(
+        _ configuration: ServiceConfiguration, environment: Environment, exchange: any HTTPExchange, log: Log
+    ) {
+        self.exchange = exchange
+        self.log = log
+        caller = UpstreamCaller(exchange: exchange, log: log)
+        token = AccessToken(
+            credentials: configuration.credentials, absence: configuration.credentialsAbsence,
+            environment: environment, caller: caller, log: log)
+        project = ProjectLookup(
+            known: configuration.projectID?.text, credentials: configuration.credentials, caller: caller)
+        log.projectID = project.value
+    }
+}
+
+/// The program: from its arguments to its exit status.
+public enum Service {
+    /// Exit statuses (sysexits.h).
+    enum ExitStatus {
+        static let success: Int32 = 0
+        static let usage: Int32 = 64
+        static let cannotListen: Int32 = 71
+        static let configuration: Int32 = 78
+    }
+
+    /// Runs the program. `arguments` are those of the process, its name first. Returns the exit status.
+    public static func run(_ arguments: [String], environment: Environment = .process) -> Int32 {
+        switch Command(Array(arguments.dropFirst()), environment: environment) {
+        case .version:
+            write("twined-functions \(Version.current)\n", to: 1)
+            return ExitStatus.success
+        case .help:
+            write(Usage.help, to: 1)
+            return ExitStatus.success
+        case .misused(let reason):
+            write("twined-functions: \(reason)\n\(Usage.summary)", to: 2)
+            return ExitStatus.usage
+        case .wrongTarget(let target):
+            let problem = ConfigurationError.Problem(
+                wrong: "FUNCTION_TARGET", target, expected: "handle_event or handle_request")
+            write("twined-functions: 1 setting is wrong\n  \(problem.text)\n", to: 2)
+            return ExitStatus.configuration
+        case .run(let kind):
+            return run(kind, environment)
+        }
+    }
+
+    private static func run(_ kind: FunctionKind, _ environment: Environment) -> Int32 {
+        forbidCoreDumps()
+        let configuration: Configuration
+        do throws(ConfigurationError) {
+            configuration = try Configuration(kind, environment: environment)
+        } catch {
+            write("\(error)\n", to: 2)
+            return ExitStatus.configuration
+        }
+        let status = ExitStatusBox()
+        EventLoop.shared.start {
+            status.value = await serve(configuration, environment)
+            EventLoop.shared.stop()
+        }
+        EventLoop.shared.run()
+        return status.value
+    }
+
+    /// Listens and serves until a signal asks for the end.
+    @EventLoopActor
+    private static func serve(_ configuration: Configuration, _ environment: Environment) async -> Int32 {
+        let settings = configuration.service
+        let sink = StandardErrorSink()
+        let log = Log(
+            level: settings.logLevel, sink: sink, form: sink.isTerminal ? .text : .json,
+            service: environment["K_SERVICE"] ?? settings.kind.rawValue,
+            writesExecutionIDs: settings.logsExecutionIDs)
+        defer { log.drain() }
+        let signals: SignalSource
+        do throws(Errno) {
+            signals = try SignalSource()
+        } catch {
+            log.write(.error, "signals cannot be watched") { $0.field("reason", error.description) }
+            return ExitStatus.cannotListen
+        }
+        let parts = ServiceParts(settings, environment: environment, exchange: HTTPClient(), log: log)
+        let handler: any ServiceHandler
+        let timeoutMilliseconds: UInt64
+        switch configuration {
+        case .serviceRegistry(let configuration):
+            handler = ServiceRegistry(configuration, parts)
+            timeoutMilliseconds = configuration.lookupTimeoutMilliseconds
+        case .eventHandler(let configuration):
+            handler = EventHandler(configuration, parts)
+            timeoutMilliseconds = settings.eventTimeoutMilliseconds
+        }
+        let server = HTTPServer(
+            handler: handler,
+            configuration: .init(
+                host: settings.host, port: settings.port, requestTimeoutMilliseconds: timeoutMilliseconds))
+        do throws(ListenError) {
+            try server.listen()
+        } catch {
+            log.write(.error, "cannot listen") { $0.field("reason", error.description) }
+            return ExitStatus.cannotListen
+        }
+        log.write(.info, "listening") { line in
+            line.field("function", settings.kind.rawValue)
+            line.field("version", Version.current)
+            line.field("host", settings.host)
+            line.field("port", Int(server.port))
+        }
+        await serve(server, handler, parts, signals)
+        return ExitStatus.success
+    }
+
+    @EventLoopActor
+    private static func serve(
+        _ server: HTTPServer, _ handler: any ServiceHandler, _ parts: ServiceParts, _ signals: SignalSource
+    ) async {
+        EventLoop.shared.start {
+            let signal = await signals.next()
+            parts.log.write(.info, "stopping, what is in flight is finished") {
+                $0.field("signal", literal: signal == .terminate ? "SIGTERM" : "SIGINT")
+            }
+            server.stop()
+        }
+        EventLoop.shared.start { await warmUp(handler, parts) }
+        await server.run()
+        parts.log.write(.info, "stopped")
+    }
+
+    /// What the first request would otherwise wait for, while nobody waits yet.
+    @EventLoopActor
+    private static func warmUp(_ handler: any ServiceHandler, _ parts: ServiceParts) async {
+        let deadline = Deadline.after(milliseconds: ServiceLimits.warmUpMilliseconds)
+        EventLoop.shared.start { await handler.warmUp(deadline: deadline) }
+        EventLoop.shared.start {
+            // Only lines of the log are named by it: where it is not known they do without.
+            parts.log.projectID = try? await parts.project.value(deadline: deadline)
+        }
+        // The token's own failure is logged where it happens; the first request asks again.
+        if handler.needsToken { _ = try? await parts.token.value(deadline: deadline) }
+    }
+
+    // MARK: The process
+
+    /// Memory holds access tokens: none of it may end in a file.
+    private static func forbidCoreDumps() {
+        var none = rlimit(rlim_cur: 0, rlim_max: 0)
+        _ = unsafe setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &none)
+    }
+
+    private static func write(_ text: String, to descriptor: CInt) {
+        var rest = Array(text.utf8)[...]
+        while !rest.isEmpty {
+            let count = unsafe rest.withUnsafeBytes {
+                unsafe Glibc.write(descriptor, $0.baseAddress, $0.count)
+            }
+            if count < 0, errno != EINTR { return }
+            rest = rest.dropFirst(max(0, count))
+        }
+    }
+}
+
+/// Carries the exit status out of the loop, whose thread is the one that reads it afterwards.
+private final class ExitStatusBox: @unchecked Sendable {
+    var value: Int32 = 0
+}

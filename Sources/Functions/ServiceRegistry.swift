@@ -1,0 +1,200 @@
+internal import JSON
+internal import Net
+
+/// A handler that can be made ready before its first request.
+@EventLoopActor
+protocol ServiceHandler: Handler {
+    /// Whether any of its calls carries the access token.
+    var needsToken: Bool { get }
+    /// Does beforehand, in the background, what the first request would have to wait for.
+    func warmUp(deadline: Deadline) async
+}
+
+/// Answers whether a service revision exists, and which revision is a service's default.
+@EventLoopActor
+final class ServiceRegistry: ServiceHandler {
+    /// What is asked; equal questions at the same time share one answer.
+    enum Question: Hashable, Sendable {
+        case exists(ServiceName, ImageTag)
+        case defaultTag(ServiceName)
+
+        var name: ServiceName {
+            switch self {
+            case .exists(let name, _), .defaultTag(let name): name
+            }
+        }
+    }
+
+    /// What came of a question.
+    enum Answer: Sendable, Equatable {
+        case found(ImageTag)
+        case missing
+        case failed(ArtifactRegistry.Failure)
+    }
+
+    /// A question on its way: who waits for it, and what came of it.
+    @EventLoopActor
+    private final class Lookup {
+        let gate = Gate()
+        var answer = Answer.failed(.timedOut)
+    }
+
+    private let registry: ArtifactRegistry
+    private let pathPrefix: [UInt8]?
+    private let timeoutMilliseconds: UInt64
+    private let parts: ServiceParts
+    private var lookups: [Question: Lookup] = [:]
+
+    init(_ configuration: ServiceRegistryConfiguration, _ parts: ServiceParts) {
+        registry = ArtifactRegistry(
+            repository: configuration.repository, endpoint: configuration.service.endpoints.artifactRegistry,
+            token: parts.token, quotaProjectID: configuration.service.quotaProjectID, caller: parts.caller,
+            log: parts.log)
+        pathPrefix = configuration.pathPrefix
+        timeoutMilliseconds = configuration.lookupTimeoutMilliseconds
+        self.parts = parts
+    }
+
+    var needsToken: Bool { registry.needsToken }
+
+    func warmUp(deadline: Deadline) async {
+        // A failure shows, and is logged, when a request needs what is prepared here.
+        await parts.exchange.prepareConnection(to: registry.origin, deadline: deadline)
+    }
+
+    func handle(_ request: consuming HTTPRequest, deadline: Deadline) async -> HTTPResponse {
+        switch request.method {
+        case .get, .head: break
+        default:
+            var response = Self.text(405, "Method Not Allowed")
+            response.fields.append("Allow", "GET, HEAD")
+            return response
+        }
+        guard !request.target.contains(UInt8(ascii: "#")) else { return Self.text(400, "Bad Request") }
+        let name = serviceName(request.path)
+        if name.elementsEqual("health".utf8) { return Self.text(200, "OK") }
+        if name.elementsEqual("robots.txt".utf8) || name.elementsEqual("favicon.ico".utf8) {
+            return Self.text(404, "Not Found")
+        }
+        let tag = request.query.flatMap { URLForm.firstValue(of: "revision_tag", in: $0) } ?? []
+        let question = Self.question(name, tag)
+        let context = parts.log.context(of: request.fields)
+        guard let question else { return Self.missing(name, isDefault: tag.isEmpty) }
+        let ownDeadline = min(deadline, .after(milliseconds: timeoutMilliseconds))
+        let answer = await self.answer(question, ownDeadline, context)
+        return Self.response(to: answer, of: name, isDefault: tag.isEmpty)
+    }
+
+    /// The path, decoded once, without the slashes at its ends, and without the prefix.
+    private func serviceName(_ path: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+        let name = Self.trimmed(URLPath.decode(path)[...])
+        guard let pathPrefix, name.starts(with: pathPrefix) else { return name }
+        let rest = name.dropFirst(pathPrefix.count)
+        return rest.isEmpty || rest.first == UInt8(ascii: "/") ? Self.trimmed(rest) : name
+    }
+
+    private static func trimmed(_ path: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+        var path = path
+        while path.first == UInt8(ascii: "/") { path.removeFirst() }
+        while path.last == UInt8(ascii: "/") { path.removeLast() }
+        return path
+    }
+
+    /// The question, or nil where it names what cannot exist.
+    private static func question(_ name: ArraySlice<UInt8>, _ tag: [UInt8]) -> Question? {
+        guard let name = ServiceName(name) else { return nil }
+        if tag.isEmpty { return .defaultTag(name) }
+        guard let tag = ImageTag(tag) else { return nil }
+        return .exists(name, tag)
+    }
+
+    // MARK: Looking up
+
+    private func answer(_ question: Question, _ deadline: Deadline, _ context: LogContext) async -> Answer {
+        let lookup = lookups[question] ?? start(question, deadline, context)
+        guard await lookup.gate.wait(until: deadline) else { return .failed(.timedOut) }
+        return lookup.answer
+    }
+
+    /// Looks up on behalf of all who ask the same meanwhile, whether or not the first of them stays.
+    private func start(_ question: Question, _ deadline: Deadline, _ context: LogContext) -> Lookup {
+        let lookup = Lookup()
+        lookups[question] = lookup
+        EventLoop.shared.start { [self] in
+            lookup.answer = await lookUp(question, deadline, context)
+            lookups[question] = nil
+            lookup.gate.open()
+        }
+        return lookup
+    }
+
+    private func lookUp(_ question: Question, _ deadline: Deadline, _ context: LogContext) async -> Answer {
+        let start = EventLoop.shared.nowNanoseconds
+        do throws(ArtifactRegistry.Failure) {
+            switch question {
+            case .exists(let name, let tag):
+                return try await registry.hasTag(tag, of: name, deadline: deadline, context: context)
+                    ? .found(tag) : .missing
+            case .defaultTag(let name):
+                return try await registry.defaultTag(of: name, deadline: deadline, context: context)
+                    .map { .found($0) } ?? .missing
+            }
+        } catch {
+            parts.log.write(.error, "a look-up failed", context) { line in
+                line.field("service", question.name.text)
+                if case .exists(_, let tag) = question { line.field("tag", tag.text) }
+                line.field("reason", literal: error.reason)
+                line.field("ms", Int((EventLoop.shared.nowNanoseconds - start) / 1_000_000))
+            }
+            return .failed(error)
+        }
+    }
+
+    // MARK: Answers
+
+    private static func response(
+        to answer: Answer, of name: ArraySlice<UInt8>, isDefault: Bool
+    ) -> HTTPResponse {
+        switch answer {
+        case .found(let tag) where isDefault: json(tag)
+        case .found: text(200, "Service revision found")
+        case .missing: missing(name, isDefault: isDefault)
+        case .failed(.timedOut): text(504, "Artifact Registry did not answer in time")
+        case .failed: text(502, "Artifact Registry could not be asked")
+        }
+    }
+
+    private static func missing(_ name: ArraySlice<UInt8>, isDefault: Bool) -> HTTPResponse {
+        guard isDefault else { return text(404, "Service revision does not exist") }
+        return text(404, "No default service revision found for \(PythonText.representation(of: name)).")
+    }
+
+    private static func json(_ tag: ImageTag) -> HTTPResponse {
+        var writer = JSONWriter(capacity: 64)
+        writer.beginObject()
+        writer.member("revision_tag", tag.text)
+        writer.endObject()
+        var response = HTTPResponse(status: 200, body: writer.finish() + [0x0A])
+        response.fields.append("Content-Type", "application/json")
+        response.fields.append("X-Content-Type-Options", "nosniff")
+        return response
+    }
+
+    /// Plain text that no browser takes for a page: names from outside stand in it.
+    private static func text(_ status: Int, _ text: String) -> HTTPResponse {
+        var response = HTTPResponse.text(status, text)
+        response.fields.append("X-Content-Type-Options", "nosniff")
+        return response
+    }
+}
+
+extension ArtifactRegistry.Failure {
+    /// For a log.
+    var reason: StaticString {
+        switch self {
+        case .timedOut: "no answer in time"
+        case .refused: "no usable answer"
+        case .repositoryMissing: "the repository does not exist"
+        }
+    }
+}
