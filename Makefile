@@ -21,8 +21,7 @@ run: release ## Leave both functions and the local cloud running; prints curl li
 test: lint test-unit test-system ## Everything: lint, unit tests, system tests with the real programs
 
 test-unit: setup
-	@scripts/set-up test
-	swift build --build-tests
+	@scripts/build-tests
 	swift test --skip-build --quiet
 	fuzz/run replay
 
