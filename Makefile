@@ -22,7 +22,7 @@ test: lint test-unit test-system ## Everything: lint, unit tests, system tests w
 
 test-unit: setup
 	@scripts/build-tests
-	swift test --skip-build --quiet
+	swift test --skip-build --disable-xctest --quiet
 	fuzz/run replay
 
 test-system: release
