@@ -47,6 +47,11 @@ let package = Package(
         .executableTarget(name: "local-cloud", dependencies: ["LocalCloud"], swiftSettings: strict),
         .executableTarget(name: "echo-server", dependencies: ["Net"], swiftSettings: strict),
 
+        // The shipped handler on a virtual clock in a world of faults; a program, so that it can run for hours.
+        .executableTarget(
+            name: "simulate", dependencies: ["Functions", "Net", "JSON"], path: "Tests/Simulation",
+            swiftSettings: strictTests),
+
         .testTarget(name: "CHTTPTests", dependencies: ["CHTTP"], swiftSettings: strictTests),
         .testTarget(name: "NetTests", dependencies: ["Net", "CHTTP"], swiftSettings: strictTests),
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: strictTests),
