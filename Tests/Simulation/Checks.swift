@@ -83,6 +83,9 @@ extension World {
             if call == .insert, let said = answered.said, said.utf8.starts(with: "200 stored".utf8) {
                 delivery.isToldStored = true
             }
+            if call == .read, answered.said == "200 another event's" {
+                delivery.shownOwner = delivery.readOwner
+            }
             noteRetryAfter(fault, &attempts)
         case .failure(let error):
             guard call.isCluster, !attempts.hasNoConnection else { return }

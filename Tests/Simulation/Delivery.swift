@@ -30,7 +30,8 @@ final class Delivery {
     var calls = [Attempts](repeating: Attempts(), count: Call.allCases.count)
     /// Whether BigQuery has told this delivery that the row is there.
     var isToldStored = false
-    /// Whose the Job is that this delivery was shown.
+    /// Whose the Job is that was read for this delivery, and whose it is shown to be if another's.
+    var readOwner: String?
     var shownOwner: String?
 
     init(

@@ -142,12 +142,19 @@ enum Faults {
                 ]
             case .tell, .bury: [("200", .done), ("401", .none)]
             }
-        // A cluster that moves in the moment between a refusal and the look at the Job is rare.
-        let rare: Set<String> = ["404", "401", "moved: refused", "moved: not verified"]
         return rows.map { title, effect in
             Fault(
                 call: call, title: title, effect: effect, ending: .natural(isSlow: false), isNatural: true,
-                isRare: call == .read && rare.contains(title))
+                isRare: isRare(call, title))
+        }
+    }
+
+    /// A token that is revoked, or a cluster that moves, in the moment between two calls of one event.
+    private static func isRare(_ call: Call, _ title: String) -> Bool {
+        switch call {
+        case .read: ["404", "401", "moved: refused", "moved: not verified"].contains(title)
+        case .delete, .tell, .bury: title == "401"
+        case .token, .project, .insert, .cluster, .create: false
         }
     }
 

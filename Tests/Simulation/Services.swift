@@ -68,7 +68,10 @@ extension World {
                 violate("\(known.call.title): a token that was never issued")
                 return ("401", HTTPResponse(status: 401))
             }
-            if !isAccepted { return ("401", HTTPResponse(status: 401, body: Array("{}".utf8))) }
+            if !isAccepted {
+                meetTrouble(known.call, isAboutToken: true)
+                return ("401", HTTPResponse(status: 401, body: Array("{}".utf8)))
+            }
         }
         let answer =
             switch known.call {
@@ -210,7 +213,7 @@ extension World {
         if setting.readIsForbidden { return ("403 forbidden", json(403, #"{"kind":"Status"}"#)) }
         guard let job = jobs[name] else { return ("404", json(404, #"{"kind":"Status"}"#)) }
         let isOwn = job.eventUUID == delivery?.message.uuid
-        if !isOwn { delivery?.shownOwner = job.eventUUID }
+        delivery?.readOwner = job.eventUUID
         return (isOwn ? "200 own" : "200 another event's", HTTPResponse(status: 200, body: job.body))
     }
 

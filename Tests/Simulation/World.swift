@@ -124,13 +124,10 @@ final class World {
         if violations.count < 20 { violations.append(text) }
     }
 
-    func met(_ row: Int) {
-        ledger.outcomes[row] += 1
-        let fault = Faults.all[row]
-        if !fault.isNatural || fault.title == "401" || fault.title.utf8.starts(with: "moved".utf8) {
-            troubles += 1
-            if !fault.call.isOwn || fault.title == "401" { sharedTroubles += 1 }
-        }
+    /// An attempt is about to meet trouble.
+    func meetTrouble(_ call: Call, isAboutToken: Bool = false) {
+        troubles += 1
+        if !call.isOwn || isAboutToken { sharedTroubles += 1 }
     }
 }
 
