@@ -10,7 +10,6 @@ extension World {
 
     /// A request is about to be sent.
     func begin(_ call: Call, _ deadline: Deadline, _ instance: Instance, _ delivery: Delivery?) {
-        ledger.requests += 1
         instance.inFlight[call.rawValue] += 1
         let now = EventLoop.shared.nowNanoseconds
         if deadline.nanoseconds <= now { violate("\(call.title): sent after the attempt's deadline") }
@@ -40,6 +39,8 @@ extension World {
         if now < attempts.notBeforeNanoseconds { violate("\(call.title): sent before Retry-After allows") }
         attempts.notBeforeNanoseconds = 0
         attempts.sent += 1
+        ledger.attempts[call.rawValue] += 1
+        if attempts.sent == 1 { ledger.calls[call.rawValue] += 1 }
         if attempts.isNextFree {
             attempts.isNextFree = false
             return

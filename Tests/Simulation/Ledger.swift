@@ -2,6 +2,9 @@
 struct Ledger: Sendable {
     /// How often each row of the table was met.
     var outcomes = [Int](repeating: 0, count: Faults.all.count)
+    /// Calls that were begun for an event, and the requests that were sent for them.
+    var calls = [Int](repeating: 0, count: Call.allCases.count)
+    var attempts = [Int](repeating: 0, count: Call.allCases.count)
     /// Crashes at a call, before and after the service did what it was asked.
     var crashes = [[Int]](repeating: [0, 0], count: Call.allCases.count)
     /// Crashes between the handler's answer and its acknowledgement.
@@ -25,6 +28,10 @@ struct Ledger: Sendable {
         for index in left.crashes.indices {
             left.crashes[index][0] += right.crashes[index][0]
             left.crashes[index][1] += right.crashes[index][1]
+        }
+        for index in left.calls.indices {
+            left.calls[index] += right.calls[index]
+            left.attempts[index] += right.attempts[index]
         }
         left.crashesAfterAnswer += right.crashesAfterAnswer
         left.crashesAtRandom += right.crashesAtRandom

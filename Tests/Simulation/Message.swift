@@ -100,6 +100,43 @@ struct Traffic {
         while messages.count < events { addGroup(&random) }
     }
 
+    /// What a scenario asks for.
+    enum Part { case question, copy, second, cancellation, result, undispatchable, malformed }
+
+    /// These messages, one every `intervalMilliseconds`.
+    init(_ parts: [Part], intervalMilliseconds: Int, form: PushForm, random: inout RandomSource) {
+        self.form = form
+        spanMilliseconds = 1
+        var question = Draft(kind: "question", &random)
+        var asked: Message?
+        for part in parts {
+            var draft = Draft(kind: part == .cancellation ? "cancellation" : "question", &random)
+            switch part {
+            case .question:
+                question = draft
+                asked = add(draft, .dispatched, &random, at: messages.count * intervalMilliseconds)
+            case .copy: add(question, .dispatched, &random, at: messages.count * intervalMilliseconds)
+            case .second:
+                draft.set("question_uuid", question.questionUUID)
+                add(draft, .dispatched, &random, at: messages.count * intervalMilliseconds)
+            case .cancellation:
+                draft.set("question_uuid", question.questionUUID)
+                let fate = Message.Fate.cancelled(question: question.questionUUID)
+                add(draft, fate, &random, after: asked, at: messages.count * intervalMilliseconds)
+            case .result:
+                draft = Draft(kind: "result", &random)
+                add(draft, .stored, &random, at: messages.count * intervalMilliseconds)
+            case .undispatchable:
+                draft.set("cpus", "-1")
+                add(draft, .undispatchable, &random, at: messages.count * intervalMilliseconds)
+            case .malformed:
+                draft.data = Array("not JSON".utf8)
+                let fate = Message.Fate.unstorable(isPublishable: true)
+                add(draft, fate, &random, at: messages.count * intervalMilliseconds)
+            }
+        }
+    }
+
     private static let otherKinds = [
         "delivery_acknowledgement", "heartbeat", "log_record", "monitor_message", "exception", "result",
         "a_kind_to_come",
@@ -221,10 +258,12 @@ struct Traffic {
     @discardableResult
     private mutating func add(
         _ draft: Draft, _ fate: Message.Fate, _ random: inout RandomSource, near: Message? = nil,
-        after: Message? = nil
+        after: Message? = nil, at milliseconds: Int? = nil
     ) -> Message {
         let id = String(10_000_000_000 + messages.count)
-        let at = near.map { $0.atMilliseconds + random.below(20_000) } ?? random.below(spanMilliseconds)
+        let at =
+            milliseconds ?? near.map { $0.atMilliseconds + random.below(20_000) }
+            ?? random.below(spanMilliseconds)
         let contentType = form == .structured ? "application/cloudevents+json" : "application/json"
         let message = Message(
             index: messages.count, id: id, fate: fate, uuid: draft.uuid, kind: draft.kind,
@@ -293,7 +332,7 @@ private struct Draft {
         writer.key("message")
         writer.beginObject()
         writer.key("attributes")
-        writer.raw(Array((attributesText ?? "").utf8).isEmpty ? attributesJSON : Array((attributesText ?? "").utf8))
+        writer.raw(attributesText.map { Array($0.utf8) } ?? attributesJSON)
         writer.key("data")
         if let dataText {
             writer.raw(Array(dataText.utf8))

@@ -25,6 +25,7 @@ extension World {
             throw .connectionLost
         }
         let call = known.call
+        ledger.requests += 1
         let delivery = Delivery.current
         begin(call, deadline, instance, delivery)
         defer { instance.inFlight[call.rawValue] -= 1 }

@@ -2,7 +2,7 @@
 enum Simulate {
     private static let usage = """
         usage: simulate [--seeds N | --seconds S | --seed N] [--from N] [--scale N]
-               simulate --canaries | --canary NAME | --scenarios | --table
+               simulate --canaries | --canary NAME | --scenarios
 
           --seeds N      run the seeds 0 to N - 1 (default 1000), then the scenarios
           --seconds S    run seeds for S seconds
@@ -62,7 +62,7 @@ enum Simulate {
         }
         if let seed = options.seed { return replay(seed, options) }
         if options.runsCanaries || options.canary != nil { return canaries(options) }
-        if options.runsScenariosOnly { return scenarios() ? 0 : 1 }
+        if options.runsScenariosOnly { return Scenarios.run() ? 0 : 1 }
         return many(options)
     }
 
@@ -114,7 +114,7 @@ enum Simulate {
             isGood = false
             print("not replayed: seeds \(differing)")
         }
-        if !scenarios() { isGood = false }
+        if !Scenarios.run() { isGood = false }
         summarise(ledger, seeds, failed, clock.now - start)
         return isGood && failed.isEmpty ? 0 : 1
     }
@@ -171,8 +171,6 @@ enum Simulate {
         }
         return isGood ? 0 : 1
     }
-
-    private static func scenarios() -> Bool { true }
 
     static func hexadecimal(_ number: UInt64) -> String {
         let digits = String(number, radix: 16)

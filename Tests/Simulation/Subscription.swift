@@ -135,7 +135,8 @@ final class Subscription {
 
     /// Delivers a message, now and then several times at once. Returns what Pub/Sub was told.
     private func deliver(_ message: Message, _ number: Int) async -> [Int] {
-        let copies = world.random.happens(permille: 120) ? world.random.within(2...8) : 1
+        let isDoubled = world.random.happens(permille: world.setting.duplicatesPermille)
+        let copies = isDoubled ? world.random.within(2...8) : 1
         let answers = Answers(expected: copies)
         let spread = world.random.pick([1, 50, 5_000])
         for _ in 0..<copies {
@@ -150,7 +151,8 @@ final class Subscription {
     }
 
     /// One push request and its answer; nil where none comes.
-    private func push(_ message: Message, _ number: Int) async -> Int? {
+    @discardableResult
+    func push(_ message: Message, _ number: Int) async -> Int? {
         let instance = fleet.route()
         let delivery = Delivery(
             message: message, instance: instance, number: number,

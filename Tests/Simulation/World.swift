@@ -16,6 +16,8 @@ struct RunSetting {
     var instancesMax = 2
     /// Of a thousand requests so many see their instance crash.
     var crashPermille = 4
+    /// Of a thousand deliveries so many come two to eight times at once.
+    var duplicatesPermille = 120
     /// What a delivery may take, in milliseconds.
     var limitMilliseconds = 55_000
 
@@ -35,7 +37,10 @@ struct RunSetting {
     }
 
     /// A setting in which nothing goes wrong unless it is scripted.
-    init() { crashPermille = 0 }
+    init() {
+        crashPermille = 0
+        duplicatesPermille = 0
+    }
 }
 
 /// A Job in the cluster.
