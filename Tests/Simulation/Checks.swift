@@ -123,9 +123,7 @@ extension World {
         if !allowed(message).contains(response.status) {
             return violate("\(delivery.name) is answered \(response.status)")
         }
-        if response.status == 503, troubles == delivery.troublesAtStart, !delivery.isTight {
-            violate("\(delivery.name) is answered 503 although nothing went wrong")
-        }
+        if response.status == 503 { checkFailure(delivery) }
         guard response.status == 200 else { return }
         if !response.body.equals("OK") { violate("\(delivery.name) is answered 200 without OK") }
         if message.answeredNanoseconds == nil { message.answeredNanoseconds = EventLoop.shared.nowNanoseconds }
@@ -138,6 +136,19 @@ extension World {
         case .unstorable:
             if letters[message.id] == nil { violate("\(delivery.name) is acknowledged, but is nowhere") }
         case .stored, .unpublishable, .noEvent: break
+        }
+    }
+
+    /// How long after the last trouble an instance may still be recovering.
+    private static let recoveryMilliseconds = 60_000
+
+    private func checkFailure(_ delivery: Delivery) {
+        if troubles == delivery.troublesAtStart {
+            violate("\(delivery.name) is answered 503 although nothing went wrong")
+        }
+        let startMilliseconds = nowMilliseconds - Int(delivery.elapsedNanoseconds / 1_000_000)
+        if script == nil, startMilliseconds > weather.endMilliseconds + Self.recoveryMilliseconds {
+            violate("\(delivery.name) is answered 503 long after the last trouble")
         }
     }
 
@@ -191,8 +202,7 @@ extension World {
         }
         guard setting.reportsUndispatchable, delivery.calls[Call.tell.rawValue].sent == 0 else { return }
         // Without a token or time nothing can be told; everything else must at least have been tried.
-        let isExcused =
-            sharedTroubles != delivery.sharedTroublesAtStart || delivery.deadline.hasPassed || delivery.isTight
+        let isExcused = sharedTroubles != delivery.sharedTroublesAtStart || delivery.deadline.hasPassed
         if !isExcused { violate("\(delivery.name) is acknowledged, and the asker was not told") }
     }
 }

@@ -45,8 +45,7 @@ final class Delivery {
         sharedTroublesAtStart = sharedTroubles
     }
 
-    /// Whether an instance that is a few hundred milliseconds old could be out of time without anything wrong.
-    var isTight: Bool { deadline.nanoseconds - startNanoseconds < 1_000_000_000 }
+    var elapsedNanoseconds: UInt64 { EventLoop.shared.nowNanoseconds - startNanoseconds }
 
     var name: String { "message \(message.index) (\(message.kind)), delivery \(number), instance \(instance.id)" }
 }
