@@ -32,7 +32,8 @@ extension Canary {
                 return await parts.handler.handle(request, deadline: deadline)
             }
         },
-        Canary(name: "answers-late", about: "handles a failed event once more after its deadline") { parts, _ in
+        Canary(name: "answers-late", about: "handles a failed event once more after its deadline") {
+            parts, _ in
             HandlerWrapper { request, deadline in
                 let response = await parts.handler.handle(request, deadline: deadline)
                 guard response.status == 503 else { return response }
@@ -101,7 +102,8 @@ extension Canary {
                 return await exchange(request, origin, deadline)
             }
         },
-        Canary(name: "trusts-any-conflict", about: "takes a quota's Conflict for a Job that exists") { inner, _ in
+        Canary(name: "trusts-any-conflict", about: "takes a quota's Conflict for a Job that exists") {
+            inner, _ in
             ExchangeWrapper(inner) { exchange, request, origin, deadline in
                 let result = await exchange(request, origin, deadline)
                 guard request.method == .post, case .success(let response) = result, response.status == 409,
@@ -129,13 +131,15 @@ extension Canary {
                 return await exchange(request, origin, deadline)
             }
         },
-        Canary(name: "renames-exception", about: "draws a new uuid for each exception event") { inner, world in
+        Canary(name: "renames-exception", about: "draws a new uuid for each exception event") {
+            inner, world in
             ExchangeWrapper(inner) { exchange, request, origin, deadline in
                 var request = request
                 if request.target.suffix(14).equals("twined:publish") {
                     let digit = String(world.random.below(10))
                     // In a version 5 UUID this place is free.
-                    request.body = request.body.replacing(#""uuid":""#, with: "\"uuid\":\"\(digit)", dropping: 1)
+                    request.body = request.body.replacing(
+                        #""uuid":""#, with: "\"uuid\":\"\(digit)", dropping: 1)
                 }
                 return await exchange(request, origin, deadline)
             }
@@ -162,7 +166,8 @@ extension Canary {
                 return .success(HTTPResponse(status: response.status, body: response.body))
             }
         },
-        Canary(name: "asks-twice-at-once", about: "fetches a token for each of two who need one") { inner, _ in
+        Canary(name: "asks-twice-at-once", about: "fetches a token for each of two who need one") {
+            inner, _ in
             ExchangeWrapper(inner) { exchange, request, origin, deadline in
                 if origin.scheme == .http {
                     EventLoop.shared.start { _ = await exchange(request, origin, deadline) }
@@ -216,7 +221,9 @@ private final class ExchangeWrapper: HTTPExchange {
             HTTPResponse, HTTPClientError
         >
     typealias Body =
-        @EventLoopActor (@escaping Send, HTTPRequest, Origin, Deadline) async -> Result<HTTPResponse, HTTPClientError>
+        @EventLoopActor (@escaping Send, HTTPRequest, Origin, Deadline) async -> Result<
+            HTTPResponse, HTTPClientError
+        >
     private let inner: any HTTPExchange
     private let body: Body
 
@@ -245,7 +252,8 @@ private final class ExchangeWrapper: HTTPExchange {
 }
 
 extension [UInt8] {
-    /// These bytes with `text` instead of every `old`, and without as many bytes behind it as `dropping` says.
+    /// These bytes with `text` instead of every `old`, and without as many bytes behind it as `dropping`
+    /// says.
     fileprivate func replacing(_ old: String, with text: String, dropping: Int = 0) -> [UInt8] {
         let needle = Array(old.utf8)
         var result: [UInt8] = []

@@ -59,7 +59,9 @@ extension World {
     private func checkOrder(_ call: Call, _ delivery: Delivery) {
         switch call {
         case .create, .read, .delete, .tell:
-            if !delivery.isToldStored { violate("\(call.title): sent before the row of \(delivery.name) is stored") }
+            if !delivery.isToldStored {
+                violate("\(call.title): sent before the row of \(delivery.name) is stored")
+            }
         case .token, .project, .cluster, .insert, .bury: break
         }
     }
@@ -126,7 +128,9 @@ extension World {
         if response.status == 503 { checkFailure(delivery) }
         guard response.status == 200 else { return }
         if !response.body.equals("OK") { violate("\(delivery.name) is answered 200 without OK") }
-        if message.answeredNanoseconds == nil { message.answeredNanoseconds = EventLoop.shared.nowNanoseconds }
+        if message.answeredNanoseconds == nil {
+            message.answeredNanoseconds = EventLoop.shared.nowNanoseconds
+        }
         checkStored(message, delivery.name)
         switch message.fate {
         case .dispatched: checkDispatched(message, delivery)
@@ -186,7 +190,9 @@ extension World {
             line.holds(message.uuid) && line.holds(owner)
         }
         let isOwnByNow = jobs[job]?.eventUUID == message.uuid
-        if !isSaid, !isOwnByNow { violate("\(delivery.name) has another event's Job, and no warning says so") }
+        if !isSaid, !isOwnByNow {
+            violate("\(delivery.name) has another event's Job, and no warning says so")
+        }
     }
 
     private func checkCancelled(_ question: String, _ delivery: Delivery) {

@@ -35,7 +35,8 @@ final class Delivery {
     var shownOwner: String?
 
     init(
-        message: Message, instance: Instance, number: Int, deadline: Deadline, troubles: Int, sharedTroubles: Int
+        message: Message, instance: Instance, number: Int, deadline: Deadline, troubles: Int,
+        sharedTroubles: Int
     ) {
         self.message = message
         self.instance = instance
@@ -47,5 +48,7 @@ final class Delivery {
 
     var elapsedNanoseconds: UInt64 { EventLoop.shared.nowNanoseconds - startNanoseconds }
 
-    var name: String { "message \(message.index) (\(message.kind)), delivery \(number), instance \(instance.id)" }
+    var name: String {
+        "message \(message.index) (\(message.kind)), delivery \(number), instance \(instance.id)"
+    }
 }

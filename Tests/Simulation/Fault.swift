@@ -32,7 +32,8 @@ enum Call: Int, CaseIterable, Sendable {
     static let services = 5
 
     var isCluster: Bool { service == 3 }
-    /// Whether it is one event's own, and not on behalf of all who wait for a token, a project or the endpoint.
+    /// Whether it is one event's own, and not on behalf of all who wait for a token, a project or the
+    /// endpoint.
     var isOwn: Bool { self != .token && self != .project && self != .cluster }
     var isMetadata: Bool { service == 0 }
 }
@@ -91,7 +92,8 @@ struct Fault: Sendable {
     var isRare = false
 }
 
-/// Every outcome of every call, in the order of the table: the answers that a service gives by itself, then faults.
+/// Every outcome of every call, in the order of the table: the answers that a service gives by itself, then
+/// faults.
 enum Faults {
     static let all: [Fault] = Call.allCases.flatMap { natural($0) + injected($0) }
     /// Indices of what can be drawn, by call.
@@ -127,12 +129,14 @@ enum Faults {
             case .cluster: [("200", .done), ("401", .none)]
             case .create:
                 [
-                    ("201", .done), ("409 AlreadyExists", .none), ("400", .none), ("413", .none), ("422", .none),
+                    ("201", .done), ("409 AlreadyExists", .none), ("400", .none), ("413", .none),
+                    ("422", .none),
                     ("401", .none), ("moved: refused", .none), ("moved: not verified", .none),
                 ]
             case .read:
                 [
-                    ("200 own", .done), ("200 another event's", .done), ("404", .none), ("403 forbidden", .none),
+                    ("200 own", .done), ("200 another event's", .done), ("404", .none),
+                    ("403 forbidden", .none),
                     ("401", .none), ("moved: refused", .none), ("moved: not verified", .none),
                 ]
             case .delete:
@@ -197,7 +201,9 @@ enum Faults {
 
     private static func statuses(_ call: Call) -> [Fault] {
         var faults: [Fault] = []
-        func add(_ status: Int, _ effect: Effect, _ retryAfter: Fault.RetryAfter = .absent, _ suffix: String = "") {
+        func add(
+            _ status: Int, _ effect: Effect, _ retryAfter: Fault.RetryAfter = .absent, _ suffix: String = ""
+        ) {
             faults.append(
                 Fault(
                     call: call, title: "\(status)\(suffix)", effect: effect,
@@ -219,8 +225,8 @@ enum Faults {
         return faults
     }
 
-    /// What only this call can be answered. Left out are answers that say for ever what is not so: a service that
-    /// calls a good row invalid, or a Job it has missing, is beyond what any client can mend.
+    /// What only this call can be answered. Left out are answers that say for ever what is not so: a service
+    /// that calls a good row invalid, or a Job it has missing, is beyond what any client can mend.
     private static func own(_ call: Call) -> [Fault] {
         var faults: [Fault] = []
         func add(_ title: String, _ effect: Effect, _ status: Int, _ body: String) {
@@ -247,7 +253,8 @@ enum Faults {
             add("200 not JSON", .done, 200, #"{"kind":"bigquery#tab"#)
             add("400", .none, 400, #"{"error":{"message":"no such field"}}"#)
             add(
-                "403 rateLimitExceeded", .none, 403, #"{"error":{"errors":[{"reason":"rateLimitExceeded"}]}}"#)
+                "403 rateLimitExceeded", .none, 403, #"{"error":{"errors":[{"reason":"rateLimitExceeded"}]}}"#
+            )
             add("403", .none, 403, #"{"error":{"errors":[{"reason":"accessDenied"}]}}"#)
             add("404", .none, 404, #"{"error":{"message":"Not found: Table"}}"#)
         case .cluster:
@@ -264,7 +271,8 @@ enum Faults {
             add("409 not JSON", .none, 409, "Conflict")
             add(
                 "403 exceeded quota", .none, 403,
-                #"{"kind":"Status","reason":"Forbidden","message":"jobs is forbidden: exceeded quota: jobs"}"#)
+                #"{"kind":"Status","reason":"Forbidden","message":"jobs is forbidden: exceeded quota: jobs"}"#
+            )
             add("403", .none, 403, #"{"kind":"Status","reason":"Forbidden","message":"jobs is forbidden"}"#)
             for status in [404, 405, 415] { add("\(status)", .none, status, "{}") }
         case .read:

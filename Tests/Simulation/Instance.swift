@@ -3,7 +3,8 @@ import Net
 
 @testable import Functions
 
-/// One instance of the program: the shipped handler with everything behind it but sockets, its caches cold at first.
+/// One instance of the program: the shipped handler with everything behind it but sockets, its caches cold at
+/// first.
 @EventLoopActor
 final class Instance {
     let id: Int

@@ -10,7 +10,8 @@ extension World {
     }
 
     private func content(of body: [UInt8]) -> Content? {
-        guard let document = try? JSONDocument(parsing: body), let message = document.root["messages"]?.onlyElement,
+        guard let document = try? JSONDocument(parsing: body),
+            let message = document.root["messages"]?.onlyElement,
             let data = message["data"], let decoded = try? Base64.decode(data)
         else { return nil }
         var content = Content(data: decoded)
@@ -46,7 +47,9 @@ extension World {
         }
         exceptions[question] = known + [uuid]
         ledger.exceptions += 1
-        if let fault = exceptionFault(content, message) { violate("exception event of \(question): \(fault)") }
+        if let fault = exceptionFault(content, message) {
+            violate("exception event of \(question): \(fault)")
+        }
         return published
     }
 
@@ -67,10 +70,14 @@ extension World {
             datetime.count == form.count
             && zip(datetime, form).allSatisfy { $1 == 0x30 ? (0x30...0x39).contains($0) : $0 == $1 }
         if !hasForm { return "datetime is not in ISO form" }
-        for name in ["parent", "originator", "sender_sdk_version", "question_uuid", "originator_question_uuid"] {
+        for name in [
+            "parent", "originator", "sender_sdk_version", "question_uuid", "originator_question_uuid",
+        ] {
             if let fault = take(name, message.attribute(name)) { return fault }
         }
-        if let fault = take("parent_question_uuid", message.attribute("parent_question_uuid")) { return fault }
+        if let fault = take("parent_question_uuid", message.attribute("parent_question_uuid")) {
+            return fault
+        }
         if let fault = take("sender", message.attribute("recipient")) { return fault }
         if let fault = take("recipient", message.attribute("sender")) { return fault }
         if let fault = take("sender_type", "CHILD") { return fault }
@@ -89,7 +96,8 @@ extension World {
 
     // MARK: Dead letters
 
-    /// A dead letter is published: the message unchanged, or the whole request where Pub/Sub could not take that.
+    /// A dead letter is published: the message unchanged, or the whole request where Pub/Sub could not take
+    /// that.
     func bury(_ body: [UInt8]) -> (String, HTTPResponse) {
         guard let content = content(of: body),
             let id = content.attributes["twined-dead-letter-message-id"],

@@ -1,4 +1,5 @@
-/// Chance that replays: the same seed gives the same numbers (SplitMix64, one addition and two multiplications).
+/// Chance that replays: the same seed gives the same numbers (SplitMix64, one addition and two
+/// multiplications).
 struct RandomSource {
     private var state: UInt64
 

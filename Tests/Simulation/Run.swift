@@ -12,7 +12,8 @@ struct RunResult: Sendable {
 /// One run on a virtual clock of its own.
 enum Run {
     /// A run of a seed: traffic, weather and misfortune are drawn from it.
-    static func seed(_ seed: UInt64, scale: Int, canary: Canary? = nil, keepsText: Bool = false) -> RunResult {
+    static func seed(_ seed: UInt64, scale: Int, canary: Canary? = nil, keepsText: Bool = false) -> RunResult
+    {
         onLoop {
             var random = RandomSource(seed: seed)
             let setting = RunSetting(random: &random, scale: scale)

@@ -29,7 +29,8 @@ enum Scenarios {
 
     // MARK: A burst
 
-    /// A thousand questions at once find an instance that has neither token nor endpoint: it asks for each once.
+    /// A thousand questions at once find an instance that has neither token nor endpoint: it asks for each
+    /// once.
     private static func burst() -> [String] {
         let result = Run.onLoop {
             await Run.play(world(Array(repeating: .question, count: 1_000), every: 0))
@@ -94,8 +95,8 @@ enum Scenarios {
 
     // MARK: Every fault at every call
 
-    /// Each fault of the table, once and for a whole minute, without a crash and with one before and after the call
-    /// is carried out; then redelivery until all is at rest.
+    /// Each fault of the table, once and for a whole minute, without a crash and with one before and after
+    /// the call is carried out; then redelivery until all is at rest.
     private static func everyFault() -> [String] {
         var broken: [String] = []
         for (row, fault) in Faults.all.enumerated() where !fault.isNatural {
@@ -106,7 +107,9 @@ enum Scenarios {
                     let crashText = crash.map { $0 ? ", crash after it" : ", crash before it" } ?? ""
                     let often = lastsOnce ? "" : ", for a minute"
                     broken += result.violations.map { "\(place)\(often)\(crashText): \($0)" }
-                    if result.ledger.outcomes[row] == 0 && crash == nil { broken.append("\(place): never met") }
+                    if result.ledger.outcomes[row] == 0 && crash == nil {
+                        broken.append("\(place): never met")
+                    }
                 }
             }
         }

@@ -100,7 +100,8 @@ extension World {
         } else {
             let token = tokens.current(lifetimeSeconds: setting.tokenLifetimeSeconds, now: now)
             response = json(
-                200, #"{"access_token":"\#(token.text)","expires_in":\#(token.seconds),"token_type":"Bearer"}"#)
+                200,
+                #"{"access_token":"\#(token.text)","expires_in":\#(token.seconds),"token_type":"Bearer"}"#)
         }
         response.fields.append("Metadata-Flavor", "Google".utf8)
         return ("200", response)
@@ -172,7 +173,9 @@ extension World {
         let isKnown = messages.contains { metadata.starts(with: Array("{\"message_id\": \"\($0.id)\"".utf8)) }
         if !isKnown { violate("the row of event \(uuid) names a message of another event") }
         let message = messages[0]
-        if !(row["kind"]?.equals(message.kind) ?? false) { violate("the row of event \(uuid) has another kind") }
+        if !(row["kind"]?.equals(message.kind) ?? false) {
+            violate("the row of event \(uuid) has another kind")
+        }
         if !(row["question_uuid"]?.equals(message.questionUUID) ?? false) {
             violate("the row of event \(uuid) has another question")
         }

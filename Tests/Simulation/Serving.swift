@@ -21,13 +21,17 @@ extension World {
             throw .connectionLost
         }
         guard let known = recognise(request, origin) else {
-            violate("unknown request: \(request.method.name) \(String(decoding: request.target, as: UTF8.self))")
+            violate(
+                "unknown request: \(request.method.name) \(String(decoding: request.target, as: UTF8.self))")
             throw .connectionLost
         }
         let call = known.call
         ledger.requests += 1
         let delivery = Delivery.current
         begin(call, deadline, instance, delivery)
+        if tokens.isExpired(request.fields["authorization"], now: EventLoop.shared.nowNanoseconds) {
+            violate("\(call.title): sent with a token that has expired")
+        }
         defer { instance.inFlight[call.rawValue] -= 1 }
         let crash = drawCrash(call)
         if crash == false {
@@ -99,15 +103,21 @@ extension World {
             let remaining = Int(deadline.remainingNanoseconds / 1_000_000)
             return await natural(known, request, max(1, remaining), deadline, instance, delivery, row: drawn)
         case .failure(let error):
-            if let refused = await effect(fault, known, request, deadline, instance, delivery) { return refused }
+            if let refused = await effect(fault, known, request, deadline, instance, delivery) {
+                return refused
+            }
             await pause(upTo: 40, deadline)
             return Answered(row: drawn, result: .failure(error))
         case .silence(let error):
-            if let refused = await effect(fault, known, request, deadline, instance, delivery) { return refused }
+            if let refused = await effect(fault, known, request, deadline, instance, delivery) {
+                return refused
+            }
             await EventLoop.shared.sleep(until: deadline)
             return Answered(row: drawn, result: .failure(error))
         case .answer(let status, let body, let retryAfter):
-            if let refused = await effect(fault, known, request, deadline, instance, delivery) { return refused }
+            if let refused = await effect(fault, known, request, deadline, instance, delivery) {
+                return refused
+            }
             await pause(upTo: 40, deadline)
             if deadline.hasPassed { return timedOut(known.call, fault.effect) }
             return Answered(row: drawn, result: .success(Self.response(status, body, retryAfter)))
@@ -147,7 +157,8 @@ extension World {
             return Answered(
                 row: Faults.naturalIndex(known.call, said), result: .success(response), said: said)
         case .late:
-            let at = Deadline(nanoseconds: deadline.nanoseconds + UInt64(random.within(1...8_000)) * 1_000_000)
+            let at = Deadline(
+                nanoseconds: deadline.nanoseconds + UInt64(random.within(1...8_000)) * 1_000_000)
             let survives = random.happens(permille: 700)
             EventLoop.shared.start { [self] in
                 await EventLoop.shared.sleep(until: at)
@@ -175,11 +186,13 @@ extension World {
             guard let place = places.all.last(where: { $0.host == origin.host }) else {
                 violate("a request goes to \(origin.host), which never was the cluster")
                 return Answered(
-                    row: Faults.naturalIndex(call, "moved: refused"), result: .failure(.notConnected), isMoved: true)
+                    row: Faults.naturalIndex(call, "moved: refused"), result: .failure(.notConnected),
+                    isMoved: true)
             }
             if !place.isTakenOver {
                 return Answered(
-                    row: Faults.naturalIndex(call, "moved: refused"), result: .failure(.notConnected), isMoved: true)
+                    row: Faults.naturalIndex(call, "moved: refused"), result: .failure(.notConnected),
+                    isMoved: true)
             }
         } else if case .certificateAuthority(let authority) = origin.trust,
             authority.pem.elementsEqual(current.authority.utf8)
@@ -191,7 +204,9 @@ extension World {
             result: .failure(.notVerified("unable to get local issuer certificate")), isMoved: true)
     }
 
-    private static func response(_ status: Int, _ body: String, _ retryAfter: Fault.RetryAfter) -> HTTPResponse {
+    private static func response(_ status: Int, _ body: String, _ retryAfter: Fault.RetryAfter)
+        -> HTTPResponse
+    {
         var response = HTTPResponse(status: status, body: Array(body.utf8))
         switch retryAfter {
         case .absent: break

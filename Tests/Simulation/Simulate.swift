@@ -91,7 +91,9 @@ enum Simulate {
         let clock = ContinuousClock()
         let start = clock.now
         var seed = options.from
-        while options.seconds.map({ clock.now - start < .seconds($0) }) ?? (seed - options.from < options.seeds) {
+        while options.seconds.map({ clock.now - start < .seconds($0) })
+            ?? (seed - options.from < options.seeds)
+        {
             let result = Run.seed(seed, scale: options.scale)
             ledger += result.ledger
             if !result.violations.isEmpty {

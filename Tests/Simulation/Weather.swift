@@ -1,6 +1,7 @@
 import Net
 
-/// How well each service is at each moment of a run: spells of health, trouble and outage, until all is well for good.
+/// How well each service is at each moment of a run: spells of health, trouble and outage, until all is well
+/// for good.
 struct Weather {
     private struct Spell {
         let untilMilliseconds: Int
@@ -54,7 +55,8 @@ struct Weather {
         return spells
     }
 
-    /// The fault that an attempt meets now, as an index into the table; nil where the service answers by itself.
+    /// The fault that an attempt meets now, as an index into the table; nil where the service answers by
+    /// itself.
     func fault(of call: Call, atMilliseconds: Int, _ random: inout RandomSource) -> Int? {
         if atMilliseconds >= endMilliseconds { return nil }
         guard let spell = spells[call.service].first(where: { $0.untilMilliseconds > atMilliseconds }),

@@ -63,8 +63,8 @@ struct Published {
     let attempt: Int
 }
 
-/// Google as one run knows it: the metadata server, BigQuery, GKE, a cluster, Pub/Sub, all of their state, and the
-/// book of what went wrong. Requests come to it through each instance's `SimulatedExchange`.
+/// Google as one run knows it: the metadata server, BigQuery, GKE, a cluster, Pub/Sub, all of their state,
+/// and the book of what went wrong. Requests come to it through each instance's `SimulatedExchange`.
 @EventLoopActor
 final class World {
     let setting: RunSetting
@@ -105,7 +105,9 @@ final class World {
     /// Those of them that leave an instance without token, project or endpoint.
     private(set) var sharedTroubles = 0
 
-    init(setting: RunSetting, traffic: Traffic, weather: Weather, random: RandomSource, transcript: Transcript) {
+    init(
+        setting: RunSetting, traffic: Traffic, weather: Weather, random: RandomSource, transcript: Transcript
+    ) {
         self.setting = setting
         self.weather = weather
         self.random = random
@@ -173,6 +175,14 @@ struct Tokens {
             return !token.isRevoked && token.expiresNanoseconds > now
         }
         return nil
+    }
+
+    /// Whether this Authorization holds a token that has run out, which its holder could know.
+    func isExpired(_ authorization: ArraySlice<UInt8>?, now: UInt64) -> Bool {
+        guard let authorization else { return false }
+        return issued.contains {
+            $0.expiresNanoseconds <= now && authorization.elementsEqual("Bearer \(Self.text($0.number))".utf8)
+        }
     }
 
     static func text(_ number: Int) -> String { "ya29.token-\(number)" }
