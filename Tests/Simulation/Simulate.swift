@@ -138,6 +138,7 @@ enum Simulate {
             events       \(ledger.events)
             deliveries   \(ledger.deliveries)
             requests     \(ledger.requests)
+            outcomes     \(ledger.outcomes.count { $0 > 0 }) of \(ledger.outcomes.count)
             instances    \(ledger.instances), of which \(ledger.crashesInAll) crashed
             rows         \(ledger.rows)
             Jobs         \(ledger.jobs)
