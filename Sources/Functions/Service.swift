@@ -24,11 +24,12 @@ struct ServiceParts {
 
     /// The parts of a program with this configuration.
     init(
-        _ configuration: ServiceConfiguration, environment: Environment, exchange: any HTTPExchange, log: Log
+        _ configuration: ServiceConfiguration, environment: Environment, exchange: any HTTPExchange, log: Log,
+        random: @escaping @EventLoopActor () -> UInt64 = { .random(in: .min ... .max) }
     ) {
         self.exchange = exchange
         self.log = log
-        caller = UpstreamCaller(exchange: exchange, log: log)
+        caller = UpstreamCaller(exchange: exchange, log: log, random: random)
         token = AccessToken(
             credentials: configuration.credentials, absence: configuration.credentialsAbsence,
             environment: environment, caller: caller, log: log)
