@@ -30,9 +30,9 @@ test-system: release
 	.build/venv/bin/python -m pytest Tests/SystemTests
 
 # Optimised, so that a second holds hundreds of seeds, but with what `@testable` needs. Asserts nothing by the clock.
-simulate: setup ## The shipped handler in a world of faults: 1,000 seeds (SIMULATE="--seconds 300" for more)
+simulate: setup ## The shipped handler in a world of faults: 1,000 seeds, or as many as SECONDS=300 gives
 	swift build -c release -Xswiftc -enable-testing --scratch-path .build-simulate --product simulate
-	.build-simulate/release/simulate $(SIMULATE)
+	.build-simulate/release/simulate $(if $(filter command%,$(origin SECONDS)),--seconds $(SECONDS))
 	.build-simulate/release/simulate --canaries
 
 lint: setup ## Formatting of Swift and C, and no compiler warning
