@@ -1,0 +1,3 @@
+enum Injection {
+    static func main(_ arguments: [String]) -> Int32 { 64 }
+}
