@@ -143,20 +143,21 @@ enum FuzzText {
     /// short value reads back as itself; the readable form holds no control character either.
     static func log(_ input: [UInt8]) {
         guard let first = input.first else { return }
-        let value = Array(repeatElement(input.dropFirst(), count: 1 + Int(first & 63) * Int(first & 63)).joined()
-            .prefix(70_000))
+        // Mostly as it is; at times long enough to be cut, and to fill a line.
+        let times = first < 0xF0 ? 1 : Int(first & 15) * 400
+        let value = Array(repeatElement(input.dropFirst(), count: times).joined().prefix(70_000))
         for form in [LogLine.Form.json, .text] {
             var line = LogLine(form, .warning, "a message", timestamp: Array("2026-01-01T00:00:00Z".utf8), reusing: [])
             line.field("first", value)
             line.field("second", value.reversed())
-            for _ in 0..<Int(first >> 4) { line.field("again", value) }
+            for _ in 0..<Int(first >> 4) / 2 { line.field("again", value) }
             line.field("number", Int(first))
             check(line.bytes.count <= ServiceLimits.logLineBytesMax, "a line has a ceiling")
             let bytes = line.finish()
             check(bytes.count <= ServiceLimits.logLineBytesMax, "a finished line has a ceiling")
             check(bytes.last == 0x0A && bytes.dropLast().allSatisfy { $0 >= 0x20 && $0 < 0x7F }, "one line of ASCII")
             guard form == .json else { continue }
-            check(SlowJSON.accepts(bytes), "a line is JSON")
+            check(bytes.count > 2_000 || SlowJSON.accepts(bytes), "a line is JSON")
             guard let root = try? JSONDocument(parsing: bytes).root else { return check(false, "a line reads") }
             check(root.isObject, "a line is an object")
             if value.count <= 1_000, String(validating: value, as: UTF8.self) != nil {

@@ -3,7 +3,7 @@
 @testable import Net
 
 /// Work whose instructions are counted: scripts/linear runs each kind at doubled sizes under callgrind, which
-/// collects inside `hostile_measured` alone.
+/// collects inside `measured` alone.
 enum Work {
     /// What is done, after what is made ready for it outside of the count.
     struct Kind: Sendable {
@@ -209,7 +209,7 @@ private enum Prepared {
 }
 
 /// What callgrind collects.
-@_cdecl("hostile_measured") @inline(never)
+@inline(never)
 func measured() {
     Prepared.work()
 }
