@@ -16,9 +16,9 @@ private func stop(_ text: String) -> Never {
     if let file = Current.file { say(file) }
     say("not so: \(text)")
     #if FUZZING
-        abort()
+    abort()
     #else
-        exit(1)
+    exit(1)
     #endif
 }
 

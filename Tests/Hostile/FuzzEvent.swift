@@ -14,8 +14,10 @@ enum FuzzEvent {
         ],
         [
             ("x-goog-pubsub-message-id", "7"), ("x-goog-pubsub-subscription-name", "s\u{E9}"),
-            ("datetime", "2024"), ("uuid", "u"), ("parent", "a/b:1"), ("originator", "a/b:1"), ("sender", "a/b:1"),
-            ("sender_type", "P\u{F1}"), ("sender_sdk_version", "1"), ("recipient", "a/c:1"), ("question_uuid", "q"),
+            ("datetime", "2024"), ("uuid", "u"), ("parent", "a/b:1"), ("originator", "a/b:1"),
+            ("sender", "a/b:1"),
+            ("sender_type", "P\u{F1}"), ("sender_sdk_version", "1"), ("recipient", "a/c:1"),
+            ("question_uuid", "q"),
             ("originator_question_uuid", "q"), ("x_other", "\\\""),
         ],
         [("Content-Type", "text/plain")],
@@ -79,12 +81,14 @@ enum FuzzEvent {
         let environment = Environment([
             "K_SERVICE": "event-handler", "GOOGLE_CLOUD_PROJECT": "p-1", "BIGQUERY_EVENTS_TABLE": "d.t",
             "TWINED_SERVICES_TOPIC_NAME": "twined", "KUBERNETES_SERVICE_ACCOUNT_NAME": "account",
-            "KUBERNETES_CLUSTER_ID": "projects/p-1/locations/l/clusters/c", "KUEUE_LOCAL_QUEUE": "local-queue",
+            "KUBERNETES_CLUSTER_ID": "projects/p-1/locations/l/clusters/c",
+            "KUEUE_LOCAL_QUEUE": "local-queue",
             "ARTIFACT_REGISTRY_REPOSITORY_URL": "europe-west1-docker.pkg.dev/p-1/services",
             "QUESTION_DEFAULT_CPUS": "1", "QUESTION_DEFAULT_MEMORY": "512Mi",
             "QUESTION_DEFAULT_EPHEMERAL_STORAGE": "1Gi",
         ])
-        guard case .eventHandler(let own)? = try? Configuration(.eventHandler, environment: environment) else {
+        guard case .eventHandler(let own)? = try? Configuration(.eventHandler, environment: environment)
+        else {
             preconditionFailure("the configuration is valid")
         }
         return JobSettings(own)
@@ -96,7 +100,8 @@ enum FuzzEvent {
         guard let root = try? JSONDocument(parsing: job.body).root else { return }
         check(root["metadata"]?["name"]?.equals(job.name) ?? false, "a Job has its name")
         let containers = root["spec"]?["template"]?["spec"]?["containers"]
-        let texts = containers?.elements.first { _ in true }?["args"]?.elements.map { $0.stringBytes ?? [] } ?? []
+        let texts =
+            containers?.elements.first { _ in true }?["args"]?.elements.map { $0.stringBytes ?? [] } ?? []
         check(texts.count >= 2 && texts[0].elementsEqual("--attributes".utf8), "the attributes come first")
         for text in texts {
             check(text.count <= EventLimits.argumentBytesMax, "an argument that Linux can execute")
@@ -122,10 +127,13 @@ enum FuzzEvent {
     static func credentials(_ input: [UInt8]) {
         do throws(CredentialsError) {
             let credentials = try Credentials(parsing: input, file: "file")
-            check(SlowJSON.accepts(input.starts(with: [0xEF, 0xBB, 0xBF]) ? Array(input.dropFirst(3)) : input),
+            check(
+                SlowJSON.accepts(input.starts(with: [0xEF, 0xBB, 0xBF]) ? Array(input.dropFirst(3)) : input),
                 "credentials are JSON")
             if let project = credentials.projectID { check(ProjectID(project) != nil, "a proven project") }
-            if case .externalAccount(let account) = credentials.kind, case .url(let url, let fields) = account.source {
+            if case .externalAccount(let account) = credentials.kind,
+                case .url(let url, let fields) = account.source
+            {
                 checkURL(url)
                 for index in 0..<fields.count {
                     check(!fields[index].value.contains { $0 < 0x20 && $0 != 0x09 }, "a value is one line")
@@ -152,9 +160,12 @@ enum FuzzEvent {
 
     static func checkURL(_ url: AbsoluteURL) {
         check(url.target.first == UInt8(ascii: "/"), "a target begins with a slash")
-        check(url.target.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "#") }, "a target is sent as it is")
+        check(
+            url.target.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "#") },
+            "a target is sent as it is")
         let scheme = url.origin.scheme == .https ? "https" : "http"
-        let again = AbsoluteURL("\(scheme)://\(url.origin.hostField)\(String(decoding: url.target, as: UTF8.self))")
+        let again = AbsoluteURL(
+            "\(scheme)://\(url.origin.hostField)\(String(decoding: url.target, as: UTF8.self))")
         check(again == url, "a URL reads as what it is")
     }
 
@@ -163,7 +174,9 @@ enum FuzzEvent {
     /// A push token is taken apart only where all three parts are base64url, the head names RS256 and a key;
     /// the keys' lifetime is read or left out.
     static func pushToken(_ input: [UInt8]) {
-        if let seconds = CacheControl.maxAgeSeconds(input[...]) { check(seconds < 1_000_000_000, "a lifetime") }
+        if let seconds = CacheControl.maxAgeSeconds(input[...]) {
+            check(seconds < 1_000_000_000, "a lifetime")
+        }
         let authorization = Array("Bearer ".utf8) + input
         guard let token = try? PushToken(authorization: authorization[...]) else { return }
         check(!token.keyID.isEmpty, "a token names its key")

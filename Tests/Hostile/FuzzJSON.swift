@@ -1,3 +1,5 @@
+import Glibc
+
 @testable import Functions
 @testable import JSON
 
@@ -8,8 +10,9 @@ enum FuzzJSON {
         return value.appendPythonText(to: &text, form: form) ? text : nil
     }
 
-    /// A text is read exactly when a slow and obvious reader takes it; what is written of it in any form reads
-    /// back as the same, in visible ASCII, with every key once, and nothing that a kubelet would expand.
+    /// A text is read exactly when a slow and obvious reader takes it; what is written of it in any form
+    /// reads back as the same, in visible ASCII, with every key once, and nothing that a kubelet would
+    /// expand.
     static func json(_ input: [UInt8]) {
         let document: JSONDocument
         do throws(JSONError) {
@@ -46,8 +49,12 @@ enum FuzzJSON {
         check(pythonText(document.root) == expected, "what is written reads as the same")
     }
 
-    /// The last of equal keys wins, everywhere.
+    /// The last of equal keys wins, everywhere; and every number is the double that C reads.
     private static func checkKeys(_ value: JSONDocument.Value) {
+        if let number = value.double {
+            let expected = strtod(String(decoding: value.document.source[value.rawRange], as: UTF8.self), nil)
+            check(number == expected, "\(number) is \(expected)")
+        }
         if value.isArray { for element in value.elements { checkKeys(element) } }
         guard value.isObject else { return }
         var seen = Set<[UInt8]>()

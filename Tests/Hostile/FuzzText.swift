@@ -6,8 +6,8 @@
 enum FuzzText {
     // MARK: Paths
 
-    /// Whatever is encoded decodes to itself and is unreserved characters and escapes only; decoding does what
-    /// a slow decoder does; the first parameter of a name is the one that is found.
+    /// Whatever is encoded decodes to itself and is unreserved characters and escapes only; decoding does
+    /// what a slow decoder does; the first parameter of a name is the one that is found.
     static func path(_ input: [UInt8]) {
         let encoded = Array(URLPath.encode(input).utf8)
         check(URLPath.decode(encoded) == input, "encoded and decoded")
@@ -22,7 +22,8 @@ enum FuzzText {
             check(URLPath.decode(URLPath.decode(URLPath.encodeTwice(name).utf8)) == input, "encoded twice")
         }
         let quoted = PythonText.representation(of: input)
-        check(quoted.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7F && $0.value != 0x2028 },
+        check(
+            quoted.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7F && $0.value != 0x2028 },
             "a quoted text is one line")
     }
 
@@ -44,8 +45,10 @@ enum FuzzText {
 
     private static func slowFirstValue(_ name: String, _ query: [UInt8]) -> [UInt8]? {
         for pair in query.split(separator: UInt8(ascii: "&")) {
-            let halves = pair.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
-                .map { half in slowDecode(half.map { $0 == UInt8(ascii: "+") ? 0x20 : $0 }) }
+            let halves = pair.split(
+                separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false
+            )
+            .map { half in slowDecode(half.map { $0 == UInt8(ascii: "+") ? 0x20 : $0 }) }
             if halves[0] == Array(name.utf8) { return halves.count == 2 ? halves[1] : [] }
         }
         return nil
@@ -72,7 +75,8 @@ enum FuzzText {
         agree(ServiceName(input) != nil, text.wholeMatch(of: service) != nil && input.count <= 255, "service")
         agree(ServiceRevision(input) != nil, text.wholeMatch(of: revision) != nil, "revision")
         agree(ImageTag(input) != nil, text.wholeMatch(of: tag) != nil, "tag")
-        agree(QuestionUUID(input) != nil, text.wholeMatch(of: question) != nil && input.count <= 54, "question")
+        agree(
+            QuestionUUID(input) != nil, text.wholeMatch(of: question) != nil && input.count <= 54, "question")
         let trimmed = String(decoding: input.trimmingSpaces, as: UTF8.self)
         let isNegative = trimmed.hasPrefix("-") && mantissa(trimmed).contains { $0 > "0" && $0 <= "9" }
         agree(
@@ -87,7 +91,9 @@ enum FuzzText {
         for endpoint in [Endpoint(override: text), Endpoint(emulator: text)] {
             guard let endpoint else { continue }
             check(!endpoint.carriesToken == (endpoint.origin.scheme == .http), "no token in clear")
-            check(endpoint.origin.scheme == .https || endpoint.origin.isLoopback, "in clear on this machine only")
+            check(
+                endpoint.origin.scheme == .https || endpoint.origin.isLoopback,
+                "in clear on this machine only")
             check(!endpoint.basePath.contains(UInt8(ascii: "?")), "a base path has no query")
         }
     }
@@ -100,7 +106,8 @@ enum FuzzText {
         for segment in text.split(separator: "/", omittingEmptySubsequences: false) {
             check(segment != "." && segment != ".." && !segment.isEmpty, "no segment that a path leaves out")
         }
-        check(text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && !"?#%\\".utf8.contains($0) }, "path characters")
+        check(
+            text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && !"?#%\\".utf8.contains($0) }, "path characters")
     }
 
     // MARK: Dates
@@ -147,7 +154,8 @@ enum FuzzText {
         let times = first < 0xF0 ? 1 : Int(first & 15) * 400
         let value = Array(repeatElement(input.dropFirst(), count: times).joined().prefix(70_000))
         for form in [LogLine.Form.json, .text] {
-            var line = LogLine(form, .warning, "a message", timestamp: Array("2026-01-01T00:00:00Z".utf8), reusing: [])
+            var line = LogLine(
+                form, .warning, "a message", timestamp: Array("2026-01-01T00:00:00Z".utf8), reusing: [])
             line.field("first", value)
             line.field("second", value.reversed())
             for _ in 0..<Int(first >> 4) / 2 { line.field("again", value) }
@@ -155,10 +163,14 @@ enum FuzzText {
             check(line.bytes.count <= ServiceLimits.logLineBytesMax, "a line has a ceiling")
             let bytes = line.finish()
             check(bytes.count <= ServiceLimits.logLineBytesMax, "a finished line has a ceiling")
-            check(bytes.last == 0x0A && bytes.dropLast().allSatisfy { $0 >= 0x20 && $0 < 0x7F }, "one line of ASCII")
+            check(
+                bytes.last == 0x0A && bytes.dropLast().allSatisfy { $0 >= 0x20 && $0 < 0x7F },
+                "one line of ASCII")
             guard form == .json else { continue }
             check(bytes.count > 2_000 || SlowJSON.accepts(bytes), "a line is JSON")
-            guard let root = try? JSONDocument(parsing: bytes).root else { return check(false, "a line reads") }
+            guard let root = try? JSONDocument(parsing: bytes).root else {
+                return check(false, "a line reads")
+            }
             check(root.isObject, "a line is an object")
             if value.count <= 1_000, String(validating: value, as: UTF8.self) != nil {
                 check(root["first"]?.stringBytes == value, "a short value reads back")

@@ -25,6 +25,7 @@ enum Hostile {
     private static let usage = """
         usage: hostile targets                 the names of the fuzz targets
                hostile replay FOLDER           runs FOLDER/TARGET/* through their targets
+               hostile canary FOLDER           the same against a wrong reference: must end with 1
                hostile fuzz TARGET [ARGUMENT…] searches (libFuzzer; built by fuzz/run)
                hostile injection [--count N] [--seed S]
                hostile work KIND BYTES         work to be counted; kinds: see scripts/linear
@@ -37,6 +38,9 @@ enum Hostile {
             for target in FuzzTarget.all { print(target.name) }
             return 0
         case ("replay", 2): return replay(arguments[1])
+        case ("canary", 2):
+            SlowJSON.isWrong = true
+            return replay(arguments[1])
         case ("injection", _): return Injection.main(Array(arguments.dropFirst()))
         case ("work", _): return Work.main(Array(arguments.dropFirst()))
         case ("fuzz", 2...): return fuzz(arguments[1], Array(arguments.dropFirst(2)))
@@ -55,8 +59,6 @@ enum Hostile {
                     say("\(file) cannot be read")
                     return 1
                 }
-                // The last name that is seen is the one that stopped the program.
-                if getenv("VERBOSE") != nil { say(file) }
                 Current.file = file
                 target.run(bytes)
             }
@@ -71,10 +73,10 @@ enum Hostile {
             return 64
         }
         #if FUZZING
-            return Fuzzer.run(target, arguments)
+        return Fuzzer.run(target, arguments)
         #else
-            say("built without the fuzzer; fuzz/run builds one for \(target.name)")
-            return 64
+        say("built without the fuzzer; fuzz/run builds one for \(target.name)")
+        return 64
         #endif
     }
 }
@@ -85,30 +87,30 @@ enum Current {
 }
 
 #if FUZZING
-    /// libFuzzer's own main function, under another name.
-    @_silgen_name("LLVMFuzzerRunDriver")
-    private func runDriver(
-        _ count: UnsafeMutablePointer<CInt>,
-        _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?>,
-        _ body: @convention(c) (UnsafePointer<UInt8>?, Int) -> CInt
-    ) -> CInt
+/// libFuzzer's own main function, under another name.
+@_silgen_name("LLVMFuzzerRunDriver")
+private func runDriver(
+    _ count: UnsafeMutablePointer<CInt>,
+    _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?>,
+    _ body: @convention(c) (UnsafePointer<UInt8>?, Int) -> CInt
+) -> CInt
 
-    enum Fuzzer {
-        nonisolated(unsafe) private static var target = FuzzTarget.all[0]
+enum Fuzzer {
+    nonisolated(unsafe) private static var target = FuzzTarget.all[0]
 
-        static func run(_ chosen: FuzzTarget, _ arguments: [String]) -> Int32 {
-            target = chosen
-            // As in C: the name first, a null pointer last, and they live as long as the program.
-            let words = UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>.allocate(capacity: arguments.count + 2)
-            words[0] = strdup("hostile")
-            for (index, argument) in arguments.enumerated() { words[index + 1] = strdup(argument) }
-            words[arguments.count + 1] = nil
-            var count = CInt(arguments.count + 1)
-            var pointer: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? = words
-            return runDriver(&count, &pointer) { data, size in
-                Fuzzer.target.run(Array(UnsafeBufferPointer(start: data, count: size)))
-                return 0
-            }
+    static func run(_ chosen: FuzzTarget, _ arguments: [String]) -> Int32 {
+        target = chosen
+        // As in C: the name first, a null pointer last, and they live as long as the program.
+        let words = UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>.allocate(capacity: arguments.count + 2)
+        words[0] = strdup("hostile")
+        for (index, argument) in arguments.enumerated() { words[index + 1] = strdup(argument) }
+        words[arguments.count + 1] = nil
+        var count = CInt(arguments.count + 1)
+        var pointer: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? = words
+        return runDriver(&count, &pointer) { data, size in
+            Fuzzer.target.run(Array(UnsafeBufferPointer(start: data, count: size)))
+            return 0
         }
     }
+}
 #endif

@@ -3,8 +3,8 @@ import Synchronization
 @testable import Functions
 @testable import Net
 
-/// Hostile requests, by the thousand, through the shipped handlers: what they ask of upstreams, what they write
-/// and what they answer is looked at byte by byte.
+/// Hostile requests, by the thousand, through the shipped handlers: what they ask of upstreams, what they
+/// write and what they answer is looked at byte by byte.
 enum Injection {
     /// Seeds are run in groups on one handler, so that what a handler remembers is under attack as well.
     private static let groupSize = 500
@@ -58,7 +58,9 @@ struct Tally: Sendable {
     /// Every form of request, and every kind of answer, must have been met.
     private static let expected =
         UpstreamForm.allCases.map { "form \($0)" } + [200, 400, 405, 415, 503].map { "event handler \($0)" }
-        + [200, 404, 405, 502].map { "registry \($0)" } + ["log lines", "names quoted", "requests refused by the server"]
+        + [200, 404, 405, 502].map { "registry \($0)" } + [
+            "log lines", "names quoted", "requests refused by the server",
+        ]
 
     func report(_ inputs: Int) -> Bool {
         print("inputs: \(inputs)")
@@ -93,21 +95,28 @@ final class Attack {
         var variables = [
             "K_SERVICE": "function", "BIGQUERY_EVENTS_TABLE": "d.t", "TWINED_SERVICES_TOPIC_NAME": "twined",
             "KUBERNETES_SERVICE_ACCOUNT_NAME": "account",
-            "KUBERNETES_CLUSTER_ID": "projects/p-1/locations/l/clusters/c", "KUEUE_LOCAL_QUEUE": "local-queue",
+            "KUBERNETES_CLUSTER_ID": "projects/p-1/locations/l/clusters/c",
+            "KUEUE_LOCAL_QUEUE": "local-queue",
             "ARTIFACT_REGISTRY_REPOSITORY_URL": "europe-west1-docker.pkg.dev/p-1/services",
             "QUESTION_DEFAULT_CPUS": "1", "QUESTION_DEFAULT_MEMORY": "512Mi",
             "QUESTION_DEFAULT_EPHEMERAL_STORAGE": "1Gi", "DEAD_LETTER_TOPIC_NAME": "dead",
             "ARTIFACT_REGISTRY_REPOSITORY_ID": "projects/p-1/locations/l/repositories/r",
             "LOG_EXECUTION_ID": "true",
         ]
-        if isBare { variables["DEAD_LETTER_TOPIC_NAME"] = nil } else { variables["GOOGLE_CLOUD_PROJECT"] = "p-1" }
+        if isBare {
+            variables["DEAD_LETTER_TOPIC_NAME"] = nil
+        } else {
+            variables["GOOGLE_CLOUD_PROJECT"] = "p-1"
+        }
         let environment = Environment(variables)
         guard case .eventHandler(let events)? = try? Configuration(.eventHandler, environment: environment),
-            case .serviceRegistry(let lookups)? = try? Configuration(.serviceRegistry, environment: environment)
+            case .serviceRegistry(let lookups)? = try? Configuration(
+                .serviceRegistry, environment: environment)
         else { preconditionFailure("the configuration is valid") }
         func parts(_ settings: ServiceConfiguration) -> ServiceParts {
             let log = Log(level: .debug, sink: sink, writesExecutionIDs: true)
-            return ServiceParts(settings, environment: environment, exchange: upstream, log: log, random: { 7 })
+            return ServiceParts(
+                settings, environment: environment, exchange: upstream, log: log, random: { 7 })
         }
         return (
             EventHandler(events, parts(events.service)), ServiceRegistry(lookups, parts(lookups.service))
@@ -154,7 +163,8 @@ final class Attack {
     }
 
     private static let fieldNames: Set<String> = [
-        "date", "content-type", "content-length", "allow", "x-content-type-options", "retry-after", "connection",
+        "date", "content-type", "content-length", "allow", "x-content-type-options", "retry-after",
+        "connection",
         "x-google-status", "www-authenticate",
     ]
 
@@ -185,7 +195,8 @@ final class Attack {
 
     /// One line between equal quotes, none of which stands inside unescaped; no control character.
     private func isQuoted(_ text: ArraySlice<UInt8>) -> Bool {
-        guard let quote = text.first, quote == UInt8(ascii: "'") || quote == UInt8(ascii: "\""), text.count >= 2,
+        guard let quote = text.first, quote == UInt8(ascii: "'") || quote == UInt8(ascii: "\""),
+            text.count >= 2,
             text.last == quote, String(validating: text, as: UTF8.self) != nil
         else { return false }
         var isEscaped = false
@@ -210,7 +221,9 @@ final class Attack {
             check(false, "an answer can be read: \(shown(bytes))")
             return HTTPResponse(status: 500)
         }
-        check(isReusable || response.fields["connection"]?.equals("close") ?? false, "one answer, nothing after it")
+        check(
+            isReusable || response.fields["connection"]?.equals("close") ?? false,
+            "one answer, nothing after it")
         return response
     }
 }

@@ -20,11 +20,14 @@ enum UpstreamForm: CaseIterable {
             let path = "/bigquery/v2/projects/p-1/datasets/d/tables/t/insertAll?prettyPrint=false"
             return matches(target, [.text(path)]) ? .insert : nil
         case ("https://container.googleapis.com", "GET"):
-            let path = "/v1/projects/p-1/locations/l/clusters/c?fields=endpoint,masterAuth/clusterCaCertificate,"
+            let path =
+                "/v1/projects/p-1/locations/l/clusters/c?fields=endpoint,masterAuth/clusterCaCertificate,"
                 + "controlPlaneEndpointsConfig,privateClusterConfig"
             return matches(target, [.text(path)]) ? .cluster : nil
         case ("https://pubsub.googleapis.com", "POST"):
-            let isKnown = ["twined", "dead"].contains { matches(target, [.text("/v1/projects/p-1/topics/\($0):publish")]) }
+            let isKnown = ["twined", "dead"].contains {
+                matches(target, [.text("/v1/projects/p-1/topics/\($0):publish")])
+            }
             return isKnown ? .publish : nil
         case ("https://artifactregistry.googleapis.com", "GET"): return registry(target)
         case ("https://10.0.0.1", _): return kubernetes(method, target)
@@ -50,12 +53,18 @@ enum UpstreamForm: CaseIterable {
         // A name's slashes are %252F in one place and %2F in the other: characters of an escape, no more.
         let package = Segment.some(of: name + "%25F", max: 1_500)
         guard !target.starts(with: (repository + "/packages/.").utf8) else { return nil }
-        if matches(target, [.text(repository + "/packages/"), package, .text("/tags/default")]) { return .defaultTag }
-        if matches(target, [.text(repository + "/packages/"), package, .text("/tags/"), .some(of: tag, max: 128)]) {
+        if matches(target, [.text(repository + "/packages/"), package, .text("/tags/default")]) {
+            return .defaultTag
+        }
+        if matches(
+            target, [.text(repository + "/packages/"), package, .text("/tags/"), .some(of: tag, max: 128)])
+        {
             return .tag
         }
         let digest = Segment.some(of: tag + "%3ABD2+=", max: 600)
-        if matches(target, [.text(repository + "/dockerImages/"), package, .text("%40"), digest]) { return .image }
+        if matches(target, [.text(repository + "/dockerImages/"), package, .text("%40"), digest]) {
+            return .image
+        }
         return nil
     }
 
@@ -119,12 +128,15 @@ final class HostileUpstream: HTTPExchange {
             throw .connectionLost
         }
         tally.add("form \(form)")
-        if !request.body.isEmpty { check(SlowJSON.accepts(request.body), "a body is JSON: \(shown(request.body))") }
+        if !request.body.isEmpty {
+            check(SlowJSON.accepts(request.body), "a body is JSON: \(shown(request.body))")
+        }
         return try answer(form, request)
     }
 
     private static let fieldNames: Set<String> = [
-        "host", "content-type", "content-length", "accept", "authorization", "x-goog-user-project", "metadata-flavor",
+        "host", "content-type", "content-length", "accept", "authorization", "x-goog-user-project",
+        "metadata-flavor",
     ]
 
     /// A server reads exactly this one request, with known fields; a token only goes out over TLS.
@@ -134,7 +146,8 @@ final class HostileUpstream: HTTPExchange {
         guard case .handle(let read) = server.next() else {
             return check(false, "a server can read it: \(shown(bytes))")
         }
-        check(read.method == request.method && read.target == request.target, "a request line reads as itself")
+        check(
+            read.method == request.method && read.target == request.target, "a request line reads as itself")
         check(read.body == request.body, "a body reads as itself")
         for index in 0..<read.fields.count {
             let name = String(decoding: read.fields[index].name, as: UTF8.self).lowercased()
@@ -148,7 +161,8 @@ final class HostileUpstream: HTTPExchange {
 
     // MARK: Answers
 
-    private func answer(_ form: UpstreamForm, _ request: HTTPRequest) throws(HTTPClientError) -> HTTPResponse {
+    private func answer(_ form: UpstreamForm, _ request: HTTPRequest) throws(HTTPClientError) -> HTTPResponse
+    {
         if chance.below(60) == 0 { throw chance.pick([.connectionLost, .notConnected, .timedOut]) }
         if chance.below(40) == 0 { return hostile(form) }
         switch form {
@@ -156,13 +170,18 @@ final class HostileUpstream: HTTPExchange {
             let token = chance.below(20) == 0 ? "x\\r\\nInjected: 1" : "\(Self.tokenMark)\(chance.next())"
             return json(200, #"{"access_token":"\#(token)","expires_in":3599,"token_type":"Bearer"}"#)
         case .project:
-            var response = HTTPResponse(status: 200, body: chance.below(3) == 0 ? Array("../p?".utf8) + words.value() : Array("p-1".utf8))
+            var response = HTTPResponse(
+                status: 200,
+                body: chance.below(3) == 0 ? Array("../p?".utf8) + words.value() : Array("p-1".utf8))
             response.fields.append("Metadata-Flavor", "Google")
             return response
         case .insert:
             if chance.below(12) == 0 {
                 let reason = chance.pick(["invalid", "stopped", HostileWords.mark])
-                return json(200, #"{"insertErrors":[{"index":0,"errors":[{"reason":"\#(reason)","message":"\#(HostileWords.mark)"}]}]}"#)
+                return json(
+                    200,
+                    #"{"insertErrors":[{"index":0,"errors":[{"reason":"\#(reason)","message":"\#(HostileWords.mark)"}]}]}"#
+                )
             }
             return json(200, "{}")
         case .cluster:
@@ -172,19 +191,22 @@ final class HostileUpstream: HTTPExchange {
             switch chance.below(12) {
             case 0: return json(409, #"{"reason":"AlreadyExists","message":"\#(HostileWords.mark)"}"#)
             case 1: return json(422, #"{"reason":"Invalid","message":"\#(HostileWords.mark)\r\n\u2028\"}"}"#)
-            case 2: return json(403, #"{"reason":"Forbidden","message":"exceeded quota \#(HostileWords.mark)"}"#)
+            case 2:
+                return json(403, #"{"reason":"Forbidden","message":"exceeded quota \#(HostileWords.mark)"}"#)
             default: return json(201, "{}")
             }
         case .read:
             let owner = #"{\"uuid\":\"\#(HostileWords.mark)\\r\\n\"}"#
             return json(
-                200, #"{"spec":{"template":{"spec":{"containers":[{"args":["--attributes","\#(owner)"]}]}}}}"#)
+                200, #"{"spec":{"template":{"spec":{"containers":[{"args":["--attributes","\#(owner)"]}]}}}}"#
+            )
         case .delete: return json(chance.pick([200, 404]), "{}")
         case .publish: return json(200, #"{"messageIds":["1"]}"#)
         case .tag, .defaultTag:
             if chance.below(3) == 0 { return json(404, "{}") }
             let digest = chance.below(4) == 0 ? "sha256:../..%2f?#\(HostileWords.mark)" : "sha256:0a1b"
-            return json(200, #"{"version":"projects/p-1/locations/l/repositories/r/packages/x/versions/\#(digest)"}"#)
+            return json(
+                200, #"{"version":"projects/p-1/locations/l/repositories/r/packages/x/versions/\#(digest)"}"#)
         case .image: return json(200, #"{"tags":["default","\#(HostileWords.mark)/\r\n","0.1.0"]}"#)
         case .repository: return json(chance.pick([200, 200, 404]), "{}")
         }

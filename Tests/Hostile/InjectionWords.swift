@@ -23,12 +23,19 @@ struct HostileWords {
 
     init(seed: UInt64) { chance = Chance(seed: seed) }
 
-    private static let bits: [[UInt8]] = [
-        "\r\n", "\r", "\n", "\0", "\"", "'", "\\", "..", "/../", "%2f", "%2F..", "%252f", "?", "#", "&", "=", ";", ":", "@",
-        "\u{2028}", "\u{85}", "\u{1F600}", "\u{FEFF}", "\u{202E}", "\t", " ", "<script>", "${jndi:x}", "$(A)", "$$", "{{", "%0d%0a",
-        "\r\nX-Injected: 1\r\n\r\nGET /evil HTTP/1.1\r\nHost: h\r\n\r\n", "\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", "\u{7F}", "\u{1B}[2J",
-        "\",\"severity\":\"ERROR\",\"x\":\"", "\\u0000", "\\ud800", "//", "/", "http://evil.example/", "*", "+", "%", "%zz", "|", "`",
-    ].map { Array($0.utf8) } + [[0xFF], [0xC0, 0xAF], [0xED, 0xA0, 0x80], [0xE2, 0x80], [0xF4, 0x90, 0x80, 0x80], [0x80]]
+    private static let bits: [[UInt8]] =
+        [
+            "\r\n", "\r", "\n", "\0", "\"", "'", "\\", "..", "/../", "%2f", "%2F..", "%252f", "?", "#", "&",
+            "=", ";", ":", "@",
+            "\u{2028}", "\u{85}", "\u{1F600}", "\u{FEFF}", "\u{202E}", "\t", " ", "<script>", "${jndi:x}",
+            "$(A)", "$$", "{{", "%0d%0a",
+            "\r\nX-Injected: 1\r\n\r\nGET /evil HTTP/1.1\r\nHost: h\r\n\r\n",
+            "\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", "\u{7F}", "\u{1B}[2J",
+            "\",\"severity\":\"ERROR\",\"x\":\"", "\\u0000", "\\ud800", "//", "/", "http://evil.example/",
+            "*", "+", "%", "%zz", "|", "`",
+        ].map { Array($0.utf8) } + [
+            [0xFF], [0xC0, 0xAF], [0xED, 0xA0, 0x80], [0xE2, 0x80], [0xF4, 0x90, 0x80, 0x80], [0x80],
+        ]
 
     /// A value with the mark in it: a few hostile bits, now and then 64 KiB of them.
     mutating func value() -> [UInt8] {
@@ -65,7 +72,8 @@ struct HostileWords {
             target += Array("?revision_tag=".utf8) + inTarget(value(or: "0.1.0", percent: 50))
         }
         if chance.below(200) == 0 { target = Array("/my-org/my-service#x".utf8) }
-        let method = chance.happens(percent: 95) ? "GET" : chance.pick(["HEAD", "POST", "DELETE", "\(Self.mark)"])
+        let method =
+            chance.happens(percent: 95) ? "GET" : chance.pick(["HEAD", "POST", "DELETE", "\(Self.mark)"])
         return HostileRequest(bytes: head(method, target, []) + Array("\r\n".utf8), isLookup: true)
     }
 
@@ -118,7 +126,9 @@ struct HostileWords {
         var body: [UInt8]
         switch chance.below(10) {
         case 0:
-            lines = pairs.map { (String(decoding: $0.0.filter { $0 > 0x2D && $0 < 0x7B }, as: UTF8.self) + "_x", $0.1) }
+            lines = pairs.map {
+                (String(decoding: $0.0.filter { $0 > 0x2D && $0 < 0x7B }, as: UTF8.self) + "_x", $0.1)
+            }
             lines += Self.attributes.map { ($0.0, value(or: $0.1, percent: 15)) }
             lines.append(("x-goog-pubsub-message-id", value(or: "7")))
             lines.append(("x-goog-pubsub-subscription-name", value(or: "s")))
@@ -139,9 +149,12 @@ struct HostileWords {
         default: body = wrapped(data, pairs)
         }
         if chance.happens(percent: 4) { body = value() }
-        if chance.happens(percent: 4), !body.isEmpty { body[chance.below(body.count)] = UInt8(chance.below(256)) }
+        if chance.happens(percent: 4), !body.isEmpty {
+            body[chance.below(body.count)] = UInt8(chance.below(256))
+        }
         let target = chance.happens(percent: 80) ? Array("/".utf8) : Array("/".utf8) + inTarget(value())
-        let method = chance.happens(percent: 96) ? "POST" : chance.pick(["GET", "PUT", "DELETE", "\(Self.mark)"])
+        let method =
+            chance.happens(percent: 96) ? "POST" : chance.pick(["GET", "PUT", "DELETE", "\(Self.mark)"])
         lines.append(("Content-Length", Array("\(body.count)".utf8)))
         return HostileRequest(
             bytes: head(method, target, lines) + Array("\r\n".utf8) + body, isLookup: false)
@@ -203,7 +216,9 @@ struct HostileWords {
     private mutating func string(_ bytes: [UInt8]) -> [UInt8] {
         var text: [UInt8] = [UInt8(ascii: "\"")]
         if String(validating: bytes, as: UTF8.self) == nil, !chance.happens(percent: 3) {
-            for byte in bytes { text += byte < 0x80 ? escaped(byte) : Array("\\ud8".utf8) + hexadecimal(byte) }
+            for byte in bytes {
+                text += byte < 0x80 ? escaped(byte) : Array("\\ud8".utf8) + hexadecimal(byte)
+            }
         } else {
             for byte in bytes { text += byte < 0x80 ? escaped(byte) : [byte] }
         }

@@ -2,11 +2,15 @@ import Glibc
 
 /// RFC 8259, one rule after the other, without a thought of speed: what the reader is held against.
 struct SlowJSON {
+    /// Wrong on purpose, to see that a difference is noticed: numbers may begin with zeros.
+    nonisolated(unsafe) static var isWrong = false
+
     private let bytes: [UInt8]
     private let depthMax: Int
     private var at = 0
 
-    /// Whether the bytes are one JSON text, nested at most `depthMax` deep, no number beyond a double's range.
+    /// Whether the bytes are one JSON text, nested at most `depthMax` deep, no number beyond a double's
+    /// range.
     static func accepts(_ bytes: [UInt8], depthMax: Int = 512) -> Bool {
         guard String(validating: bytes, as: UTF8.self) != nil else { return false }
         var reader = SlowJSON(bytes: bytes, depthMax: depthMax)
@@ -91,7 +95,7 @@ struct SlowJSON {
     private mutating func number() -> Bool {
         let start = at
         _ = take("-")
-        if !take("0") { guard digits() else { return false } }
+        if Self.isWrong || !take("0") { guard digits() else { return false } }
         var isInteger = true
         if take(".") {
             isInteger = false

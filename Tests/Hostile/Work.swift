@@ -29,12 +29,14 @@ enum Work {
                         + String(repeating: "x", count: size), piece: 1_024)
             },
             Kind(name: "pipelined") { size in
-                requests(String(repeating: "GET / HTTP/1.1\r\nHost: h\r\n\r\n", count: size / 27), piece: 65_536)
+                requests(
+                    String(repeating: "GET / HTTP/1.1\r\nHost: h\r\n\r\n", count: size / 27), piece: 65_536)
             },
             Kind(name: "pipelined-bodies") { size in
                 requests(
                     String(
-                        repeating: "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nxx", count: size / 49),
+                        repeating: "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nxx",
+                        count: size / 49),
                     piece: 1_460)
             },
             Kind(name: "response-chunks") { size in
@@ -44,7 +46,8 @@ enum Work {
             },
             Kind(name: "response-interim") { size in
                 responses(
-                    String(repeating: "HTTP/1.1 103 E\r\nA: b\r\n\r\n", count: size / 25) + "HTTP/1.1 204 N\r\n\r\n",
+                    String(repeating: "HTTP/1.1 103 E\r\nA: b\r\n\r\n", count: size / 25)
+                        + "HTTP/1.1 204 N\r\n\r\n",
                     piece: 65_536)
             },
         ] + texts
@@ -55,16 +58,19 @@ enum Work {
         },
         Kind(name: "head-field") { size in
             requests(
-                "GET / HTTP/1.1\r\nHost: h\r\nA: " + String(repeating: "a", count: size) + "\r\n\r\n", piece: 1)
+                "GET / HTTP/1.1\r\nHost: h\r\nA: " + String(repeating: "a", count: size) + "\r\n\r\n",
+                piece: 1)
         },
         Kind(name: "head-fields") { size in
             requests(
-                "GET / HTTP/1.1\r\nHost: h\r\n" + String(repeating: "a: b\r\n", count: size / 6) + "\r\n", piece: 1)
+                "GET / HTTP/1.1\r\nHost: h\r\n" + String(repeating: "a: b\r\n", count: size / 6) + "\r\n",
+                piece: 1)
         },
         Kind(name: "head-long-fields") { size in
             let line = "a: " + String(repeating: "b", count: 1_019) + "\r\n"
             return requests(
-                "GET / HTTP/1.1\r\nHost: h\r\n" + String(repeating: line, count: size / 1_024) + "\r\n", piece: 1_460)
+                "GET / HTTP/1.1\r\nHost: h\r\n" + String(repeating: line, count: size / 1_024) + "\r\n",
+                piece: 1_460)
         },
     ]
 
@@ -119,10 +125,13 @@ enum Work {
             return { check(RetryAfter.nanoseconds(text, nowSeconds: 0) == nil, "no date") }
         },
         Kind(name: "attributes") { size in
-            event(attributes: (0..<size / 24).map { "\"name\($0 + 1_000_000)\":\"value\"," }.joined(), data: "e30=")
+            event(
+                attributes: (0..<size / 24).map { "\"name\($0 + 1_000_000)\":\"value\"," }.joined(),
+                data: "e30=")
         },
         Kind(name: "event") { size in
-            let text = "{\"kind\":\"question\",\"input_values\":\"" + String(repeating: "\u{E9}\\n", count: size / 6)
+            let text =
+                "{\"kind\":\"question\",\"input_values\":\"" + String(repeating: "\u{E9}\\n", count: size / 6)
             let data = String(decoding: Base64.encode(Array((text + "\"}").utf8)), as: UTF8.self)
             return event(attributes: "", data: data)
         },
@@ -180,7 +189,9 @@ enum Work {
                 + attributes + names + "}}}").utf8)
         let fields = FuzzEvent.fields([("Content-Type", "application/json")])
         return {
-            guard let message = try? CloudEvent.message(fields, body: body) else { return check(false, "an event") }
+            guard let message = try? CloudEvent.message(fields, body: body) else {
+                return check(false, "an event")
+            }
             if let event = try? Event(message) { _ = Row.insertAllBody(of: event) }
             _ = DeadLetter.message(of: message, requestBody: body, reason: "reason")
         }

@@ -38,7 +38,10 @@ def event(kind="heartbeat", **attributes):
                 **attributes}}}
 
 
-def send(port, body, fields="Content-Type: application/json\r\n", method="POST", target="/"):
+JSON = "Content-Type: application/json\r\n"
+
+
+def send(port, body, fields=JSON, method="POST", target="/"):
     body = body if isinstance(body, bytes) else json.dumps(body).encode()
     with Connection(port) as connection:
         connection.send(f"{method} {target} HTTP/1.1\r\nHost: h\r\n{fields}Content-Length: {len(body)}\r\n\r\n".encode() + body)
@@ -96,7 +99,8 @@ class Trap:
 
 @pytest.fixture
 def trap():
-    trap = Trap(b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}')
+    trap = Trap(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n"
+                b"Connection: close\r\n\r\n{}")
     yield trap
     trap.close()
 
@@ -122,7 +126,7 @@ def test_no_token_and_no_input_is_written_whatever_happens_to_an_event(start, ma
         for fault in faults:
             cloud.post("/faults", fault)
         for body in [event("question"), event("question", recipient=ATTRIBUTE), event("cancellation"), event()]:
-            answers.append(send(handler.port, body, f"Content-Type: application/json\r\nAuthorization: Bearer {SECRET}\r\n"))
+            answers.append(send(handler.port, body, f"{JSON}Authorization: Bearer {SECRET}\r\n"))
         cloud.post("/faults/clear", {})
     malformed = event()
     malformed["message"]["data"] = base64.b64encode(DATA.encode()).decode()
@@ -145,7 +149,7 @@ def test_no_token_and_no_input_is_written_whatever_happens_to_an_event(start, ma
         assert all(re.fullmatch(r"Bearer ya29\.\S+", value) and SECRET not in value for value in values)
 
 
-def test_the_registry_writes_no_token_and_answers_with_nothing_of_a_request_but_the_quoted_name(start, marked_cloud):
+def test_the_registry_writes_no_token_and_quotes_nothing_but_the_name(start, marked_cloud):
     registry = service_registry(start, marked_cloud, LOG_LEVEL="DEBUG")
     answers = [send(registry.port, b"", f"Authorization: Bearer {SECRET}\r\nX-Mark: {DATA}\r\n", "GET", target) for target in [
         "/my-org/my-service", f"/my-org/my-service?revision_tag={ATTRIBUTE}", f"/a/b?{DATA}", "/%0d%0aX-Injected:%201",
@@ -256,7 +260,7 @@ def test_a_push_token_is_neither_written_nor_sent_on(start, marked_cloud):
                             PUSH_SERVICE_ACCOUNT="push@demo-project.iam.gserviceaccount.com")
     head = base64.urlsafe_b64encode(b'{"alg":"RS256","kid":"' + SECRET.encode() + b'"}').decode().rstrip("=")
     for token in [SECRET, f"{head}.e30.{SECRET}", f"a.{SECRET}.b"]:
-        answer = send(handler.port, event(), f"Content-Type: application/json\r\nAuthorization: Bearer {token}\r\n")
+        answer = send(handler.port, event(), f"{JSON}Authorization: Bearer {token}\r\n")
         assert answer[0] in (401, 503)
         assert_unmarked(repr(answer))
     assert_unmarked(output(handler))
@@ -284,7 +288,7 @@ def test_no_core_dump_is_made_and_nobody_else_may_look_into_the_process(start, c
     assert re.search(rf"^Uid:\s+{user}\s", status, re.M)
     limits = open(f"{directory}/limits").read()
     assert re.search(r"^Max core file size\s+0\s+0\s", limits, re.M)
-    # The files of a process that may not be dumped belong to root, whoever it runs as (proc(5), PR_SET_DUMPABLE).
+    # The files of a process that may not be dumped belong to root, whoever it runs as (proc(5)).
     assert os.stat(f"{directory}/environ").st_uid == 0
     assert os.stat(f"/proc/{os.getpid()}/environ").st_uid == os.getuid()
     assert program.terminate() == 0
