@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-unit test-system lint format fuzz release clean
+.PHONY: help setup demo run test test-unit test-system test-clients lint format fuzz release clean
 
 SECONDS ?= 60
 
@@ -18,7 +18,7 @@ demo: release ## A heartbeat, a question, its cancellation, a result, two look-u
 run: release ## Leave both functions and the local cloud running; prints curl lines to try
 	@scripts/demo --keep
 
-test: lint test-unit test-system ## Everything: lint, unit tests, system tests with the real programs
+test: lint test-unit test-system test-clients ## Everything: lint, unit tests, system tests with the real programs
 
 test-unit: setup
 	@scripts/build-tests
@@ -27,7 +27,12 @@ test-unit: setup
 
 test-system: release
 	@scripts/set-up test
-	.build/venv/bin/python -m pytest Tests/SystemTests
+	.build/venv/bin/python -m pytest Tests/SystemTests -m "not clients"
+
+test-clients: release ## Only the tests with the Pub/Sub emulator, the SDK, kubectl and gcloud
+	@scripts/set-up test
+	@scripts/set-up clients
+	.build/venv/bin/python -m pytest Tests/SystemTests -m clients -rs
 
 lint: setup ## Formatting of Swift and C, and no compiler warning
 	@scripts/set-up lint
