@@ -110,7 +110,8 @@ class Discovery:
                 inner = schema.get("properties", {}).get(name, schema.get("additionalProperties"))
                 if inner is None:
                     yield f"{place}.{name} is unknown"
-                else:
+                elif member is not None:
+                    # Protobuf's JSON takes null for a member of any type, as if it were not there.
                     yield from self._problems(f"{place}.{name}", member, inner)
         elif kind == "array":
             for index, member in enumerate(value):

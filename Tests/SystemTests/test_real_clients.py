@@ -1,7 +1,7 @@
 """The event handler and the registry with those who will use them: Pub/Sub's own emulator and the SDK.
 
-Only the JSON schemas that the SDK downloads are replaced (sdk/sitecustomize.py); Jobs are run here instead of by
-a cluster, with the command, the arguments and the environment that the handler put into them.
+Only the JSON schemas that the SDK downloads are replaced (sdk/sitecustomize.py); Jobs are run here instead of
+by a cluster, with the command, the arguments and the environment that the handler put into them.
 """
 
 import base64
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.clients
 
 DEAD_LETTERS = "main.octue.twined.dead-letters"
 
-#: What must come through unchanged: escapes, other scripts, numbers beyond a double, what a kubelet would expand.
+#: What must come through unchanged: escapes, other scripts, numbers beyond a double, what a kubelet expands.
 INPUT_VALUES = {"text": "a/b \u00e9 \U0001f600 <&>\u2028", "shell": "$(COMPUTE_PROVIDER) $$ ${x} `y`",
                 "big": 12345678901234567890123, "float": 1e22, "negative": -0.0, "list": [1, 2.5, None, True, {}]}
 
@@ -45,7 +45,8 @@ def sdk(tmp_path, cloud):
     """The environment of programs that use the SDK: credentials are the metadata server's, as in a cluster."""
     clients.require("bin/octue")
     metadata = f"127.0.0.1:{cloud.ready['ports']['metadata']}"
-    return clients.environment(tmp_path, PYTHONPATH=str(SDK), GCE_METADATA_HOST=metadata, GCE_METADATA_IP=metadata,
+    return clients.environment(tmp_path, PYTHONPATH=str(SDK), GCE_METADATA_HOST=metadata,
+                               GCE_METADATA_IP=metadata,
                                OCTUE_SERVICE_CONFIGURATION_PATH=str(SDK / "app" / "octue.yaml"))
 
 
@@ -208,7 +209,7 @@ def test_pubsub_delivers_again_what_was_answered_503(start, cloud, emulator, sub
 def test_pubsub_gives_up_what_is_refused_and_delivers_the_rest(start, cloud, emulator, subscribe):
     """A message that is no event is 400 at each of its deliveries, until the subscription's policy takes it.
 
-    Without ordering: the emulator lets go of a message of an ordered subscription, but publishes no dead letter.
+    Without ordering: the emulator gives up a message of an ordered subscription without a dead letter.
     """
     handler = event_handler(start, cloud)
     dead_letters = subscribe(DEAD_LETTERS)
@@ -227,7 +228,8 @@ def test_pubsub_gives_up_what_is_refused_and_delivers_the_rest(start, cloud, emu
 
 
 def test_a_dead_letter_topic_of_ours_takes_it_at_the_first_delivery(start, cloud, emulator, subscribe):
-    handler = event_handler(start, cloud, PUBSUB_EMULATOR_HOST=emulator.host, DEAD_LETTER_TOPIC_NAME=DEAD_LETTERS)
+    handler = event_handler(start, cloud, PUBSUB_EMULATOR_HOST=emulator.host,
+                            DEAD_LETTER_TOPIC_NAME=DEAD_LETTERS)
     dead_letters = subscribe(DEAD_LETTERS)
     source = subscribe(**push_to(handler))
     data = base64.b64encode("no JSON \u00e9".encode()).decode()

@@ -1,6 +1,6 @@
 """Looks services up with the SDK's registry client: arguments are ENDPOINT and then service ids. Prints JSON.
 
-Of an id with a tag: whether it is registered. Of one without: its default revision. Null when it is not found.
+Of an id with a tag: whether it is registered. Of one without: its default revision. Null: it is not found.
 """
 
 import json
