@@ -48,9 +48,15 @@ let package = Package(
         .executableTarget(name: "echo-server", dependencies: ["Net"], swiftSettings: strict),
 
         .testTarget(name: "CHTTPTests", dependencies: ["CHTTP"], swiftSettings: strictTests),
-        .testTarget(name: "NetTests", dependencies: ["Net", "CHTTP"], swiftSettings: strictTests),
+        // One event loop for all test targets, since they run in one process.
+        .target(
+            name: "TestLoop", dependencies: ["Net"], path: "Tests/TestLoop", swiftSettings: strictTests),
+        .testTarget(
+            name: "NetTests", dependencies: ["Net", "CHTTP", "COpenSSL", "LocalCloud", "TestLoop"],
+            swiftSettings: strictTests),
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: strictTests),
-        .testTarget(name: "FunctionsTests", dependencies: ["Functions"], swiftSettings: strictTests),
+        .testTarget(
+            name: "FunctionsTests", dependencies: ["Functions", "TestLoop"], swiftSettings: strictTests),
         .testTarget(
             name: "LocalCloudTests", dependencies: ["LocalCloud", "Net", "JSON"], swiftSettings: strictTests),
         .testTarget(name: "TidyTests", swiftSettings: strictTests),

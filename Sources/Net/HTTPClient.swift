@@ -6,7 +6,7 @@
 public final class HTTPClient: HTTPExchange {
     private var pools: [Origin: Pool] = [:]
     private var contexts: [TrustAnchors: TLSClientContext] = [:]
-    private let resolver = Resolver()
+    private let resolver: Resolver
     private var isSweeping = false
     /// Connections opened so far, for metrics and tests.
     public private(set) var connectionsOpened = 0
@@ -14,7 +14,13 @@ public final class HTTPClient: HTTPExchange {
     private static let contextsMax = 8
 
     /// A client without connections.
-    public init() {}
+    public convenience init() {
+        self.init(resolver: Resolver())
+    }
+
+    init(resolver: Resolver) {
+        self.resolver = resolver
+    }
 
     /// Sends `request` to `origin`; see `HTTPExchange`.
     public func send(

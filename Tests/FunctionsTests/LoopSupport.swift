@@ -1,26 +1,15 @@
-import Glibc
 import Net
+import TestLoop
 
 @testable import Functions
 
-/// The event loop for tests: run once for the whole process, on a thread of its own.
+/// Runs tests on the process's event loop.
 enum LoopSupport {
-    private static let running: Void = {
-        var thread = pthread_t()
-        let error = pthread_create(
-            &thread, nil,
-            { _ in
-                EventLoop.shared.run()
-                return nil
-            }, nil)
-        precondition(error == 0, "the loop's thread does not start")
-    }()
-
     /// Runs `body` on the loop, as a root task like those of the program, and waits for it.
     static func run<Value: Sendable>(
         _ body: @escaping @Sendable @EventLoopActor () async throws -> Value
     ) async throws -> Value {
-        running
+        _ = TestLoop.thread
         let result: Result<Value, any Error> = await withCheckedContinuation { continuation in
             EventLoop.shared.start {
                 do {
