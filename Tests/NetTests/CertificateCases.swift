@@ -1,7 +1,6 @@
 import LocalCloud
 import Testing
 
-
 /// What a server shows, and what its client trusts.
 struct Presented {
     /// The name or address that the client asks for.
@@ -18,26 +17,32 @@ struct CertificateCase: Sendable, CustomTestStringConvertible {
     /// Makes what is presented: with the flaw, or nearly so and without.
     let present: @Sendable (_ isFlawed: Bool) throws -> Presented
 
-    init(_ name: String, _ present: @escaping @Sendable (Bool) throws -> Presented) {
+    /// A part of OpenSSL's reason for refusing the flaw, so that it is refused for what it is.
+    let reason: String
+
+    init(
+        _ name: String, _ reason: String, _ present: @escaping @Sendable (Bool) throws -> Presented
+    ) {
         testDescription = name
+        self.reason = reason
         self.present = present
     }
 
     static let all = validity + issuers + names + wildcards + weakness
 
     private static let validity: [CertificateCase] = [
-        CertificateCase("expired") { isFlawed in
+        CertificateCase("expired", "has expired") { isFlawed in
             var wish = Wish(commonName: "", subjectAlternativeNames: ["DNS:good.test"])
             wish.notBeforeSeconds = -7_200
             wish.notAfterSeconds = isFlawed ? -60 : 3_600
             return try signed(wish)
         },
-        CertificateCase("not yet valid") { isFlawed in
+        CertificateCase("not yet valid", "not yet valid") { isFlawed in
             var wish = Wish(commonName: "", subjectAlternativeNames: ["DNS:good.test"])
             wish.notBeforeSeconds = isFlawed ? 3_600 : -60
             return try signed(wish)
         },
-        CertificateCase("an expired authority") { isFlawed in
+        CertificateCase("an expired authority", "has expired") { isFlawed in
             var wish = authorityWish("root")
             wish.notBeforeSeconds = -7_200
             wish.notAfterSeconds = isFlawed ? -60 : 3_600
@@ -46,44 +51,44 @@ struct CertificateCase: Sendable, CustomTestStringConvertible {
     ]
 
     private static let issuers: [CertificateCase] = [
-        CertificateCase("self-signed") { isFlawed in
+        CertificateCase("self-signed", "self-signed certificate") { isFlawed in
             let root = try Issuer(commonName: "root")
             let identity = isFlawed ? try Issuer.selfSigned(goodWish) : try root.issue(goodWish)
             return Presented(anchors: root.certificatePEM, identity: identity)
         },
-        CertificateCase("an unknown authority of the same name") { isFlawed in
+        CertificateCase("an unknown authority of the same name", "self-signed certificate in certificate chain") { isFlawed in
             let (root, other) = (try Issuer(commonName: "root"), try Issuer(commonName: "root"))
             let identity = try (isFlawed ? other : root).issue(goodWish, sendsAuthority: true)
             return Presented(anchors: root.certificatePEM, identity: identity)
         },
-        CertificateCase("a missing intermediate") { isFlawed in
+        CertificateCase("a missing intermediate", "unable to get local issuer") { isFlawed in
             let root = try Issuer(commonName: "root")
             let middle = try Issuer(request: authorityWish("middle"), issuer: root)
             let identity = try middle.issue(goodWish, sendsAuthority: !isFlawed)
             return Presented(anchors: root.certificatePEM, identity: identity)
         },
-        CertificateCase("an issuer that is no authority (CA:FALSE)") { isFlawed in
+        CertificateCase("an issuer that is no authority (CA:FALSE)", "invalid CA certificate") { isFlawed in
             let root = try Issuer(commonName: "root")
             var wish = authorityWish("middle")
             wish.isCertificateAuthority = !isFlawed
             let identity = try Issuer(request: wish, issuer: root).issue(goodWish, sendsAuthority: true)
             return Presented(anchors: root.certificatePEM, identity: identity)
         },
-        CertificateCase("a name constraint violated") { isFlawed in
+        CertificateCase("a name constraint violated", "permitted subtree violation") { isFlawed in
             let root = try Issuer(commonName: "root")
             var wish = authorityWish("middle")
             wish.nameConstraints = isFlawed ? "permitted;DNS:other.test" : "permitted;DNS:good.test"
             let identity = try Issuer(request: wish, issuer: root).issue(goodWish, sendsAuthority: true)
             return Presented(anchors: root.certificatePEM, identity: identity)
         },
-        CertificateCase("a name constraint that excludes the name") { isFlawed in
+        CertificateCase("a name constraint that excludes the name", "excluded subtree violation") { isFlawed in
             let root = try Issuer(commonName: "root")
             var wish = authorityWish("middle")
             wish.nameConstraints = isFlawed ? "excluded;DNS:good.test" : "excluded;DNS:other.test"
             let identity = try Issuer(request: wish, issuer: root).issue(goodWish, sendsAuthority: true)
             return Presented(anchors: root.certificatePEM, identity: identity)
         },
-        CertificateCase("for clients only (clientAuth)") { isFlawed in
+        CertificateCase("for clients only (clientAuth)", "unsuitable certificate purpose") { isFlawed in
             var wish = goodWish
             wish.extendedKeyUsage = isFlawed ? ["clientAuth"] : ["clientAuth", "serverAuth"]
             return try signed(wish)
@@ -109,11 +114,11 @@ struct CertificateCase: Sendable, CustomTestStringConvertible {
             right: [derNames([Array("good.test".utf8)])]),
         named("NUL at the name's end", flawed: [derNames([Array("good.test\0".utf8)])],
             right: [derNames([Array("x.test".utf8), Array("good.test".utf8)])]),
-        CertificateCase("the host in the common name only") { isFlawed in
+        CertificateCase("the host in the common name only", "hostname mismatch") { isFlawed in
             let names = isFlawed ? [] : ["DNS:good.test"]
             return try signed(Wish(commonName: "good.test", subjectAlternativeNames: names))
         },
-        CertificateCase("the address in the common name only") { isFlawed in
+        CertificateCase("the address in the common name only", "IP address mismatch") { isFlawed in
             let names = isFlawed ? [] : ["IP:127.0.0.1"]
             return try signed(
                 Wish(commonName: "127.0.0.1", subjectAlternativeNames: names), host: "127.0.0.1")
@@ -142,34 +147,40 @@ struct CertificateCase: Sendable, CustomTestStringConvertible {
     ]
 
     private static let weakness: [CertificateCase] = [
-        CertificateCase("signed with SHA-1") { isFlawed in
+        CertificateCase("signed with SHA-1", "digest algorithm too weak") { isFlawed in
             var wish = goodWish
             wish.digest = isFlawed ? .sha1 : .sha256
             return try signed(wish)
         },
-        CertificateCase("an intermediate signed with SHA-1") { isFlawed in
+        CertificateCase("an intermediate signed with SHA-1", "digest algorithm too weak") { isFlawed in
             let root = try Issuer(commonName: "root")
             var wish = authorityWish("middle")
             wish.digest = isFlawed ? .sha1 : .sha384
             let identity = try Issuer(request: wish, issuer: root).issue(goodWish, sendsAuthority: true)
             return Presented(anchors: root.certificatePEM, identity: identity)
         },
-        CertificateCase("RSA of 1,024 bits") { isFlawed in
+        CertificateCase("RSA of 1,024 bits", "EE certificate key too weak") { isFlawed in
             var wish = goodWish
             wish.key = isFlawed ? .rsa1024 : .rsa2048
             return try signed(wish)
         },
-        CertificateCase("an authority with RSA of 1,024 bits") { isFlawed in
+        CertificateCase("an authority with RSA of 1,024 bits", "CA certificate key too weak") { isFlawed in
             var wish = authorityWish("root")
             wish.key = isFlawed ? .rsa1024 : .rsa2048
             return try signed(goodWish, by: Issuer(request: wish, issuer: nil))
         },
-        CertificateCase("TLS 1.1") { isFlawed in
+        CertificateCase("TLS 1.1", "protocol version") { isFlawed in
             var presented = try signed(goodWish)
             presented.version = isFlawed ? .tls11 : .tls12
             return presented
         },
     ]
+
+    /// A certificate with nothing wrong, for this machine's addresses and names.
+    static func plain() throws -> Presented {
+        let names = ["IP:127.0.0.1", "IP:127.0.0.3", "DNS:localhost", "DNS:good.test"]
+        return try signed(Wish(commonName: "", subjectAlternativeNames: names), host: "127.0.0.1")
+    }
 
     private static var goodWish: Wish { Wish(commonName: "", subjectAlternativeNames: ["DNS:good.test"]) }
 
@@ -190,7 +201,7 @@ struct CertificateCase: Sendable, CustomTestStringConvertible {
     private static func named(
         _ name: String, host: String = "good.test", flawed: [String], right: [String]
     ) -> CertificateCase {
-        CertificateCase(name) { isFlawed in
+        CertificateCase(name, "mismatch") { isFlawed in
             try signed(
                 Wish(commonName: "", subjectAlternativeNames: isFlawed ? flawed : right), host: host)
         }

@@ -46,6 +46,11 @@ final class TLSPeerContext {
         SSL_CTX_free(context)
     }
 
+    /// Every handshake asks the client for a certificate from now on, and takes none for an answer.
+    func asksForCertificate() {
+        SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nil)
+    }
+
     /// Does the handshake on an accepted connection.
     func start(on stream: ByteStream) async throws(StreamError) {
         guard let ssl = SSL_new(context) else { preconditionFailure("no TLS session") }
