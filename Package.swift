@@ -39,7 +39,7 @@ let package = Package(
         .target(name: "Net", dependencies: ["CHTTP", "COpenSSL", "CZlib", "CNet"], swiftSettings: strict),
         .target(name: "JSON", swiftSettings: strict),
         .target(name: "Functions", dependencies: ["Net", "JSON"], swiftSettings: strict),
-        .executableTarget(name: "twined-functions", dependencies: ["Functions"], swiftSettings: strict),
+        .executableTarget(name: "twined-functions", dependencies: ["Functions", "Net"], swiftSettings: strict),
 
         // Never shipped: the pretend Google that tests, demo and benchmarks talk to, and a plain server.
         .target(

@@ -43,10 +43,15 @@ struct ServiceConfiguration: Sendable {
 struct EventHandlerConfiguration: Sendable {
     /// Which endpoint of the cluster is used.
     enum ClusterEndpoint: String, CaseIterable, Sendable {
-        /// The `endpoint` field, else what there is.
+        /// The one that the cluster names as its own; where it names none, the public, the DNS, then the
+        /// private one.
         case auto
-        /// Exactly that one.
-        case dns, `public`, `private`
+        /// The name that Google's front end answers for, with a public certificate.
+        case dns
+        /// The control plane's public address.
+        case `public`
+        /// The control plane's address inside its network.
+        case `private`
     }
 
     /// What a push must prove where no platform checks callers.

@@ -1,5 +1,5 @@
 internal import JSON
-public import Net
+internal import Net
 
 /// Handles every event of the network: stores it, then dispatches or cancels, then acknowledges.
 ///
@@ -7,7 +7,7 @@ public import Net
 /// 503, and Pub/Sub delivers again; the row keeps its insertId and the Job its name, so nothing is done
 /// twice.
 @EventLoopActor
-public final class EventHandler: Handler {
+final class EventHandler: ServiceHandler {
     private let jobs: JobSettings
     private let reportsUndispatchable: Bool
     private let bigQuery: BigQuery
@@ -29,6 +29,8 @@ public final class EventHandler: Handler {
         self.log = log
     }
 
+    var needsToken: Bool { true }
+
     /// Gets token, cluster and connections before the first event needs them. Failures are met again by the
     /// event.
     func warmUp(deadline: Deadline) async {
@@ -40,7 +42,7 @@ public final class EventHandler: Handler {
 
     /// Answers a push: 200 stored and done, 400 never to be stored, 415 wrong type, 503 to be delivered
     /// again.
-    public func handle(_ request: consuming HTTPRequest, deadline: Deadline) async -> HTTPResponse {
+    func handle(_ request: consuming HTTPRequest, deadline: Deadline) async -> HTTPResponse {
         switch request.method {
         case .post: break
         case .get where request.path.equals("/health"): return .text(200, "ok\n")
@@ -89,7 +91,7 @@ public final class EventHandler: Handler {
         switch insertion {
         case .stored: break
         case .impossible(let reason): return await refuse(event.message, body, reason, &course)
-        case .failed(let result): return notStored(event, result, course)
+        case .failed(let failure): return notStored(event, failure, course)
         }
         switch job {
         case .success(let job): return await dispatch(job, of: event, &course)
@@ -164,11 +166,10 @@ public final class EventHandler: Handler {
             let message = ExceptionEvent.message(
                 answering: event, reason: detail.map { "\(reason) \($0)" } ?? reason)
             let deadline = min(course.deadline, .after(milliseconds: EventLimits.exceptionEventMilliseconds))
-            let result = await topic.publish(message, deadline: deadline, context: course.context)
-            if result.reaction != .done {
+            if let failure = await topic.publish(message, deadline: deadline, context: course.context) {
                 log.write(.error, "the asker could not be told", course.context) { line in
                     course.append(event, to: &line)
-                    result.append(to: &line, upstream: .pubSub)
+                    failure.append(to: &line, upstream: "pubsub")
                 }
             }
         }
@@ -186,14 +187,14 @@ public final class EventHandler: Handler {
         guard let letter = DeadLetter.message(of: message, requestBody: body, reason: reason) else {
             return refused(message, reason, "refused: Pub/Sub cannot take it either", course)
         }
-        let result = await deadLetters.publish(letter, deadline: course.deadline, context: course.context)
+        let failure = await deadLetters.publish(letter, deadline: course.deadline, context: course.context)
         course.dispatched()
-        guard result.reaction == .done else {
+        if let failure {
             log.write(.error, "dead letter not published, the event will be redelivered", course.context) {
                 line in
                 course.append(message, to: &line)
                 line.field("reason", reason)
-                result.append(to: &line, upstream: .pubSub)
+                failure.append(to: &line, upstream: "pubsub")
                 course.appendTimes(to: &line)
             }
             return .text(503, "The dead-letter topic cannot be reached; try again.\n")
@@ -236,17 +237,17 @@ public final class EventHandler: Handler {
         return Self.acknowledged
     }
 
-    private func notStored(_ event: Event, _ result: UpstreamResult, _ course: Course) -> HTTPResponse {
+    private func notStored(_ event: Event, _ failure: CallFailure, _ course: Course) -> HTTPResponse {
         log.write(.error, "event not stored, it will be redelivered", course.context) { line in
             course.append(event, to: &line)
-            result.append(to: &line, upstream: .bigQuery)
+            failure.append(to: &line, upstream: "bigquery")
             course.appendTimes(to: &line)
         }
         return .text(503, "The event could not be stored; try again.\n")
     }
 
     private func notDone(
-        _ verb: String, _ event: Event, _ failure: Kubernetes.Failure, _ course: Course
+        _ verb: String, _ event: Event, _ failure: CallFailure, _ course: Course
     ) -> HTTPResponse {
         log.write(
             .error, "event stored, but its question not handled; it will be redelivered", course.context
@@ -254,23 +255,10 @@ public final class EventHandler: Handler {
             line in
             course.append(event, to: &line)
             line.field("outcome", "not \(verb)")
-            line.field("upstream", "kubernetes")
-            if let status = failure.status { line.field("status", status) }
-            line.field("attempt", failure.attempts)
-            line.field("reason", failure.reason)
+            failure.append(to: &line, upstream: "kubernetes")
             course.appendTimes(to: &line)
         }
         return .text(503, "The question could not be \(verb); try again.\n")
-    }
-}
-
-extension UpstreamResult {
-    /// What a log line says of a call that failed.
-    func append(to line: inout LogLine, upstream: Upstream) {
-        line.field("upstream", upstream.rawValue)
-        if let status { line.field("status", status) }
-        line.field("attempt", attempts)
-        line.field("reason", summary)
     }
 }
 

@@ -11,3 +11,30 @@ extension UpstreamResult {
         }
     }
 }
+
+/// Why a call brought no result, for a log line.
+struct CallFailure: Error, Sendable {
+    let reason: String
+    /// The last answer's status, if there was one.
+    var status: Int?
+    /// How many requests were sent.
+    var attempts = 0
+
+    init(reason: String) {
+        self.reason = reason
+    }
+
+    init(_ result: UpstreamResult) {
+        reason = result.summary
+        status = result.status
+        attempts = result.attempts
+    }
+
+    /// Adds what is known to a line.
+    func append(to line: inout LogLine, upstream: StaticString) {
+        line.field("upstream", literal: upstream)
+        if let status { line.field("status", status) }
+        line.field("attempt", attempts)
+        line.field("reason", reason)
+    }
+}

@@ -37,6 +37,8 @@ final class FakeExchange: HTTPExchange {
     struct Sent {
         let request: HTTPRequest
         let origin: Origin
+        /// The time the attempt was given.
+        let nanoseconds: UInt64
 
         var target: String { String(decoding: request.target, as: UTF8.self) }
         var body: String { String(decoding: request.body, as: UTF8.self) }
@@ -58,7 +60,7 @@ final class FakeExchange: HTTPExchange {
     func send(
         _ request: HTTPRequest, to origin: Origin, deadline: Deadline
     ) async throws(HTTPClientError) -> HTTPResponse {
-        sent.append(Sent(request: request, origin: origin))
+        sent.append(Sent(request: request, origin: origin, nanoseconds: deadline.remainingNanoseconds))
         return try await answer(request, origin).get()
     }
 

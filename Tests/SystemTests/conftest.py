@@ -1,5 +1,6 @@
 import pytest
 
+from cloud import LocalCloud
 from programs import Program
 
 
@@ -27,3 +28,13 @@ def echo_server(tmp_path_factory):
         assert program.terminate() == 0
     finally:
         program.close()
+
+
+@pytest.fixture
+def cloud(tmp_path):
+    cloud = LocalCloud(tmp_path)
+    try:
+        yield cloud
+        assert cloud.program.process.poll() is None, cloud.program.stderr()
+    finally:
+        cloud.close()

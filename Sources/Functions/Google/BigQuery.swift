@@ -11,30 +11,25 @@ final class BigQuery {
         /// It can never be stored: why, for the log and the dead letter.
         case impossible(String)
         /// Not now.
-        case failed(UpstreamResult)
+        case failed(CallFailure)
     }
 
-    private let target: [UInt8]
-    private let origin: Origin
-    private let caller: UpstreamCaller
-    private let exchange: any HTTPExchange
-    private let token: AccessToken?
+    private let table: TableID
+    private let project: ProjectLookup
+    private let api: GoogleAPI
+    /// The request's target, once the project is known.
+    private var knownTarget: [UInt8]?
 
-    /// - Parameter table: `projects/<p>/datasets/<d>/tables/<t>`, proven.
-    init(
-        table: String, endpoint: Endpoint, caller: UpstreamCaller, exchange: any HTTPExchange,
-        token: AccessToken
-    ) {
-        target = endpoint.basePath + Array("/bigquery/v2/\(table)/insertAll?prettyPrint=false".utf8)
-        origin = endpoint.origin
-        self.caller = caller
-        self.exchange = exchange
-        self.token = endpoint.carriesToken ? token : nil
+    init(table: TableID, project: ProjectLookup, api: GoogleAPI) {
+        self.table = table
+        self.project = project
+        self.api = api
     }
 
     /// Opens a connection, so that an event that follows finds one.
     func prepare(deadline: Deadline) async {
-        await exchange.prepareConnection(to: origin, deadline: deadline)
+        _ = try? await target(deadline: deadline)
+        await api.prepare(deadline: deadline)
     }
 
     /// Stores the row of `event`, under the same insertId for ever.
@@ -42,23 +37,36 @@ final class BigQuery {
         guard let body = Row.insertAllBody(of: event) else {
             return .impossible("the row would be over \(EventLimits.insertBytesMax) bytes")
         }
-        let result = await caller.call(
-            .bigQuery, at: origin, deadline: deadline, token: token, context: context
-        ) {
-            authorization in
-            var request = HTTPRequest(method: .post, target: target, body: body)
-            request.fields.append("Content-Type", "application/json")
-            if let authorization { request.fields.append("Authorization", authorization) }
-            return request
+        let target: [UInt8]
+        do throws(TokenError) {
+            target = try await self.target(deadline: deadline)
+        } catch {
+            return .failed(CallFailure(reason: error.description))
         }
+        let result = await api.call(
+            .bigQuery, .post, target, body: body, deadline: deadline, context: context)
         switch result.reaction {
         case .done: return .stored
         case .cannotBeStored:
             return .impossible(
                 result.status == 200
                     ? "BigQuery finds the row invalid" : "BigQuery finds the request too large")
-        default: return .failed(result)
+        default: return .failed(CallFailure(result))
         }
+    }
+}
+
+extension BigQuery {
+    /// The table's own project goes before the program's.
+    private func target(deadline: Deadline) async throws(TokenError) -> [UInt8] {
+        if let knownTarget { return knownTarget }
+        let project =
+            if let own = table.project?.text { own } else { try await project.value(deadline: deadline) }
+        let path =
+            "/bigquery/v2/projects/\(project)/datasets/\(table.dataset)/tables/\(table.table)/insertAll"
+        let target = Array("\(path)?prettyPrint=false".utf8)
+        knownTarget = target
+        return target
     }
 }
 

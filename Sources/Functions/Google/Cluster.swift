@@ -1,19 +1,6 @@
 internal import JSON
 internal import Net
 
-/// Which of a cluster's endpoints is used: KUBERNETES_ENDPOINT.
-enum ClusterEndpointChoice: String, Sendable, CaseIterable {
-    /// The one that the cluster names as its own; where it names none, the public, the DNS, then the private
-    /// one.
-    case auto
-    /// The name that Google's front end answers for.
-    case dns
-    /// The control plane's public address.
-    case `public`
-    /// The control plane's address inside its network.
-    case `private`
-}
-
 /// Why a cluster cannot be reached. One line, with nothing of a secret.
 struct ClusterError: Error, Equatable, CustomStringConvertible {
     let description: String
@@ -40,26 +27,18 @@ final class Cluster {
     }
 
     private let target: [UInt8]
-    private let endpoint: Endpoint
-    private let choice: ClusterEndpointChoice
-    private let caller: UpstreamCaller
-    private let token: AccessToken?
+    private let api: GoogleAPI
+    private let choice: EventHandlerConfiguration.ClusterEndpoint
     private let log: Log
     private var known: Known?
     private var question: Question?
 
-    /// - Parameter id: `projects/<p>/locations/<l>/clusters/<c>`, proven.
-    init(
-        id: String, endpoint: Endpoint, choice: ClusterEndpointChoice, caller: UpstreamCaller,
-        token: AccessToken, log: Log
-    ) {
+    init(id: ClusterID, choice: EventHandlerConfiguration.ClusterEndpoint, api: GoogleAPI, log: Log) {
         let fields =
             "endpoint,masterAuth/clusterCaCertificate,controlPlaneEndpointsConfig,privateClusterConfig"
-        target = endpoint.basePath + Array("/v1/\(id)?fields=\(fields)".utf8)
-        self.endpoint = endpoint
+        target = Array("/v1/\(id.text)?fields=\(fields)".utf8)
         self.choice = choice
-        self.caller = caller
-        self.token = endpoint.carriesToken ? token : nil
+        self.api = api
         self.log = log
     }
 
@@ -119,14 +98,9 @@ final class Cluster {
     }
 
     private func request() async -> Result<Origin, ClusterError> {
-        let answer = await caller.call(
-            .clusterManager, at: endpoint.origin,
-            deadline: .after(milliseconds: EventLimits.clusterQuestionMilliseconds), token: token
-        ) { authorization in
-            var request = HTTPRequest(method: .get, target: target)
-            if let authorization { request.fields.append("Authorization", authorization) }
-            return request
-        }
+        let answer = await api.call(
+            .clusterManager, .get, target,
+            deadline: .after(milliseconds: EventLimits.clusterQuestionMilliseconds))
         guard answer.reaction == .done, let response = answer.response else {
             return .failure(ClusterError(description: "GKE: \(answer.summary)"))
         }
@@ -172,7 +146,7 @@ struct ClusterDescription {
     }
 
     /// Where `choice` leads, with the trust that it asks for.
-    func origin(_ choice: ClusterEndpointChoice) throws(ClusterError) -> Origin {
+    func origin(_ choice: EventHandlerConfiguration.ClusterEndpoint) throws(ClusterError) -> Origin {
         let usableDNS = dnsIsUsable ? dns : nil
         let chosen =
             switch choice {
@@ -185,7 +159,7 @@ struct ClusterDescription {
         return try origin(chosen)
     }
 
-    private func missing(_ choice: ClusterEndpointChoice) -> String {
+    private func missing(_ choice: EventHandlerConfiguration.ClusterEndpoint) -> String {
         let present = [
             endpoint.map { _ in "auto" }, (dnsIsUsable ? dns : nil).map { _ in "dns" },
             publicAddress.map { _ in "public" }, privateAddress.map { _ in "private" },

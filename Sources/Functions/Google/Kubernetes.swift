@@ -14,14 +14,7 @@ final class Kubernetes {
         /// The cluster will never take this Job: its status, and its own words where it had some.
         case refused(status: Int, message: String?)
         /// Not now: why, for the log.
-        case failed(Failure)
-    }
-
-    /// Why a call brought no result.
-    struct Failure: Error, Sendable {
-        let reason: String
-        var status: Int?
-        var attempts = 0
+        case failed(CallFailure)
     }
 
     private let collection: [UInt8]
@@ -31,12 +24,11 @@ final class Kubernetes {
     private let token: AccessToken
     private let log: Log
 
-    /// - Parameter namespace: proven.
     init(
-        namespace: String, cluster: Cluster, caller: UpstreamCaller, exchange: any HTTPExchange,
+        namespace: KubernetesLabel, cluster: Cluster, caller: UpstreamCaller, exchange: any HTTPExchange,
         token: AccessToken, log: Log
     ) {
-        collection = Array("/apis/batch/v1/namespaces/\(namespace)/jobs".utf8)
+        collection = Array("/apis/batch/v1/namespaces/\(namespace.text)/jobs".utf8)
         self.cluster = cluster
         self.caller = caller
         self.exchange = exchange
@@ -69,7 +61,7 @@ final class Kubernetes {
             case .quotaExceeded: return await identify(job, isQuota: true, answer, deadline, context)
             case .undispatchable:
                 return .refused(status: answer.status ?? 0, message: Self.message(of: answer))
-            default: return .failed(Failure(answer))
+            default: return .failed(CallFailure(answer))
             }
         }
     }
@@ -95,13 +87,13 @@ final class Kubernetes {
         {
             if owner == job.eventUUID { return .created }
             // A quota that is used up says nothing about another event's Job: ours was not made.
-            return isQuota ? .failed(Failure(refusal)) : .takenByOther(eventUUID: owner)
+            return isQuota ? .failed(CallFailure(refusal)) : .takenByOther(eventUUID: owner)
         }
-        if isQuota { return .failed(Failure(refusal)) }
+        if isQuota { return .failed(CallFailure(refusal)) }
         switch answer.status {
         case 403, 404: return .created
         case 200: return .takenByOther(eventUUID: [])
-        default: return .failed(Failure(answer))
+        default: return .failed(CallFailure(answer))
         }
     }
 
@@ -131,7 +123,7 @@ final class Kubernetes {
     /// Deletes the question's Job and its Pods. Nil: it is gone, or going.
     ///
     /// Without the propagation policy batch/v1 orphans the Pods, and the question runs on.
-    func delete(_ question: QuestionUUID, deadline: Deadline, context: LogContext) async -> Failure? {
+    func delete(_ question: QuestionUUID, deadline: Deadline, context: LogContext) async -> CallFailure? {
         let result = await call(.kubernetesDelete, deadline, context) { authorization in
             var request = HTTPRequest(
                 method: .delete, target: self.target(question.jobName),
@@ -142,7 +134,7 @@ final class Kubernetes {
         }
         switch result {
         case .failure(let failure): return failure
-        case .success(let answer): return answer.reaction == .done ? nil : Failure(answer)
+        case .success(let answer): return answer.reaction == .done ? nil : CallFailure(answer)
         }
     }
 
@@ -151,12 +143,12 @@ final class Kubernetes {
     private func call(
         _ upstream: Upstream, _ deadline: Deadline, _ context: LogContext,
         _ request: (_ authorization: [UInt8]?) -> HTTPRequest
-    ) async -> Result<UpstreamResult, Failure> {
+    ) async -> Result<UpstreamResult, CallFailure> {
         let origin: Origin
         do throws(ClusterError) {
             origin = try await cluster.origin(deadline: deadline)
         } catch {
-            return .failure(Failure(reason: error.description))
+            return .failure(CallFailure(reason: error.description))
         }
         let result = await caller.call(
             upstream, at: origin, deadline: deadline, token: token, context: context,
@@ -182,11 +174,5 @@ final class Kubernetes {
             let message = status["message"]?.string
         else { return nil }
         return String(decoding: Array(message.utf8.prefix(512)), as: UTF8.self)
-    }
-}
-
-extension Kubernetes.Failure {
-    init(_ result: UpstreamResult) {
-        self.init(reason: result.summary, status: result.status, attempts: result.attempts)
     }
 }

@@ -12,36 +12,37 @@ struct OutgoingMessage {
 /// Publishes on one topic: `topics.publish`.
 @EventLoopActor
 final class PubSubTopic {
-    private let target: [UInt8]
-    private let origin: Origin
-    private let caller: UpstreamCaller
-    private let token: AccessToken?
+    private let topic: TopicName
+    private let project: ProjectLookup
+    private let api: GoogleAPI
 
-    /// - Parameter name: `projects/<p>/topics/<t>`, proven.
-    init(name: String, endpoint: Endpoint, caller: UpstreamCaller, token: AccessToken) {
-        target = endpoint.basePath + Array("/v1/\(name):publish".utf8)
-        origin = endpoint.origin
-        self.caller = caller
-        self.token = endpoint.carriesToken ? token : nil
+    init(_ topic: TopicName, project: ProjectLookup, api: GoogleAPI) {
+        self.topic = topic
+        self.project = project
+        self.api = api
     }
 
-    /// Publishes `message`, again where that may help. A repeated publish is a second message: readers tell
-    /// it by its attributes.
-    func publish(_ message: OutgoingMessage, deadline: Deadline, context: LogContext) async -> UpstreamResult
-    {
-        let body = Self.body(message)
-        return await caller.call(.pubSub, at: origin, deadline: deadline, token: token, context: context) {
-            authorization in
-            var request = HTTPRequest(method: .post, target: target, body: body)
-            request.fields.append("Content-Type", "application/json")
-            if let authorization { request.fields.append("Authorization", authorization) }
-            return request
+    /// Publishes `message`, again where that may help. Nil: it is published. A repeated publish is a second message:
+    /// readers tell it by its attributes.
+    func publish(_ message: OutgoingMessage, deadline: Deadline, context: LogContext) async -> CallFailure? {
+        let target: [UInt8]
+        do throws(TokenError) {
+            target = try await self.target(deadline: deadline)
+        } catch {
+            return CallFailure(reason: error.description)
         }
+        let result = await api.call(
+            .pubSub, .post, target, body: Self.body(message), deadline: deadline, context: context)
+        return result.reaction == .done ? nil : CallFailure(result)
     }
 
-    /// Opens a connection, so that a message that follows finds one.
-    func prepare(with exchange: any HTTPExchange, deadline: Deadline) async {
-        await exchange.prepareConnection(to: origin, deadline: deadline)
+    /// A topic's own project goes before the program's. A topic's id may hold `%`, `+` and `~`.
+    private func target(deadline: Deadline) async throws(TokenError) -> [UInt8] {
+        let project =
+            if let own = topic.project?.text { own } else { try await project.value(deadline: deadline) }
+        var target = Array("/v1/projects/\(project)/topics/".utf8)
+        URLPath.append(topic.id.utf8, to: &target)
+        return target + Array(":publish".utf8)
     }
 
     private static func body(_ message: OutgoingMessage) -> [UInt8] {

@@ -1,0 +1,53 @@
+"""The local cloud's control port, and the functions that talk to the cloud."""
+
+import json
+import urllib.request
+
+from programs import PATIENCE_SECONDS, Program
+
+
+class LocalCloud:
+    def __init__(self, directory):
+        self.program = Program("local-cloud", ["--directory", str(directory)], log_directory=directory, port=1)
+        self.ready = json.loads(self.program.process.stdout.readline())
+        self.directory = directory
+
+    def environment(self, function):
+        return dict(self.ready["environment"][function])
+
+    def request(self, path, body=None):
+        data = None if body is None else json.dumps(body).encode()
+        with urllib.request.urlopen(self.ready["control"] + path, data, timeout=PATIENCE_SECONDS) as answer:
+            return json.loads(answer.read())
+
+    def get(self, path):
+        return self.request(path)
+
+    def post(self, path, body):
+        return self.request(path, body)
+
+    def reset(self):
+        self.post("/reset", {})
+
+    def wait(self, counter, **condition):
+        answer = self.post("/wait", {"conditions": [{"counter": counter, **condition}],
+                                     "timeoutMilliseconds": PATIENCE_SECONDS * 1000})
+        assert answer["held"], answer
+
+    def requests(self, service=None, method=None):
+        """What a service was asked, in order."""
+        found = self.get("/requests")["requests"]
+        return [r for r in found if service in (None, r["service"]) and method in (None, r["method"])]
+
+    def close(self):
+        self.program.close()
+
+
+def event_handler(start, cloud, **variables):
+    return start("twined-functions", "event-handler",
+                 environment={**cloud.environment("event-handler"), **variables})
+
+
+def service_registry(start, cloud, **variables):
+    return start("twined-functions", "service-registry",
+                 environment={**cloud.environment("service-registry"), **variables})
