@@ -52,13 +52,14 @@ let package = Package(
         .target(
             name: "TestLoop", dependencies: ["Net"], path: "Tests/TestLoop", swiftSettings: strictTests),
         .testTarget(
-            name: "NetTests", dependencies: ["Net", "CHTTP", "COpenSSL", "LocalCloud", "TestLoop"],
+            name: "NetTests", dependencies: ["Net", "CHTTP", "CNet", "COpenSSL", "LocalCloud", "TestLoop"],
             swiftSettings: strictTests),
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: strictTests),
         .testTarget(
             name: "FunctionsTests", dependencies: ["Functions", "TestLoop"], swiftSettings: strictTests),
         .testTarget(
-            name: "LocalCloudTests", dependencies: ["LocalCloud", "Net", "JSON"], swiftSettings: strictTests),
+            name: "LocalCloudTests", dependencies: ["LocalCloud", "Net", "JSON", "TestLoop"],
+            swiftSettings: strictTests),
         .testTarget(name: "TidyTests", swiftSettings: strictTests),
     ],
     cLanguageStandard: .c17

@@ -36,8 +36,8 @@ public final class ByteStream {
     private static let scratch: UnsafeMutableRawBufferPointer = .allocate(byteCount: 65_536, alignment: 64)
 
     private var descriptor: FileDescriptor?
-    private let raw: CInt
-    private let registration: Registration
+    let raw: CInt
+    let registration: Registration
     private var tls: TLSSession?
     /// Bytes on their way out that the kernel has not taken yet; only TLS has any.
     private var unsent: ArraySlice<UInt8> = []
@@ -148,6 +148,26 @@ public final class ByteStream {
             if count == 0 { receiver.receiveEnd() } else { give(count, to: &receiver) }
             return true
         }
+    }
+
+    /// Whether nothing has come for the application, the peer's end included. What comes for TLS itself, such
+    /// as a session ticket, is taken in. It costs no system call when epoll has nothing new.
+    func isSilent() -> Bool {
+        if isClosed { return false }
+        if registration.waiter.pending & Self.readable == 0, tls?.hasInput != true { return true }
+        var silence = Silence()
+        do throws(StreamError) {
+            _ = try readAvailable(into: &silence)
+        } catch {
+            return false
+        }
+        return !silence.isBroken
+    }
+
+    private struct Silence: ByteReceiver {
+        var isBroken = false
+        mutating func receive(_ bytes: Span<UInt8>) { isBroken = true }
+        mutating func receiveEnd() { isBroken = true }
     }
 
     private func give(_ count: Int, to receiver: inout some ByteReceiver) {

@@ -27,7 +27,12 @@ public final class HTTPClient: HTTPExchange {
         _ request: HTTPRequest, to origin: Origin, deadline: Deadline
     ) async throws(HTTPClientError) -> HTTPResponse {
         let pool = pool(for: origin)
-        let connection = try await lease(from: pool, isFresh: false, deadline: deadline)
+        var connection = try await lease(from: pool, isFresh: false, deadline: deadline)
+        while connection.isReused, !connection.stream.isSilent() {
+            // It was closed since it was last looked at, or holds bytes that would be taken for our answer.
+            release(connection, to: pool, isReusable: false)
+            connection = try await lease(from: pool, isFresh: true, deadline: deadline)
+        }
         do throws(ExchangeFailure) {
             return try await exchange(request, on: connection, of: pool, deadline: deadline)
         } catch {
@@ -309,7 +314,7 @@ public final class HTTPClient: HTTPExchange {
     // MARK: Giving back
 
     private func release(_ connection: Connection, to pool: Pool, isReusable: Bool) {
-        let isKept = isReusable && pools[pool.origin] === pool
+        let isKept = isReusable && pools[pool.origin] === pool && connection.stream.isSilent()
         let action = pool.machine.release(
             connection.id, isReusable: isKept, nowNanoseconds: EventLoop.shared.nowNanoseconds)
         switch action {
@@ -337,21 +342,8 @@ public final class HTTPClient: HTTPExchange {
     /// Something came on an idle connection: its end, a TLS session ticket, or bytes that nobody asked for.
     private func signalled(_ connection: Connection, in pool: Pool) {
         guard pool.idle.contains(where: { $0 === connection }) else { return }
-        var silence = Silence()
-        do throws(StreamError) {
-            _ = try connection.stream.readAvailable(into: &silence)
-        } catch {
-            silence.isBroken = true
-        }
-        guard silence.isBroken, pool.machine.closedWhileIdle(connection.id) else { return }
+        guard !connection.stream.isSilent(), pool.machine.closedWhileIdle(connection.id) else { return }
         pool.take(connection.id)?.stream.close()
-    }
-
-    /// What an idle connection may receive: nothing.
-    private struct Silence: ByteReceiver {
-        var isBroken = false
-        mutating func receive(_ bytes: Span<UInt8>) { isBroken = true }
-        mutating func receiveEnd() { isBroken = true }
     }
 
     /// Closes idle connections when their time is over, for as long as there are any.

@@ -160,7 +160,7 @@ extension SocketTests {
                 for _ in 0..<3 { #expect(await client.outcome(to: server.origin()).summary == "200 last") }
                 await server.close()
                 #expect(server.peers.count == 3)
-                #expect(server.peers.allSatisfy(\.hasEnded))
+                #expect(server.peers.allSatisfy { $0.hasEnded })
             }
         }
 
@@ -173,7 +173,7 @@ extension SocketTests {
                 let client = HTTPClient()
                 #expect(await client.outcome(to: origin).error == nil)
                 await server.close()
-                #expect(server.peers.allSatisfy(\.hasEnded))
+                #expect(server.peers.allSatisfy { $0.hasEnded })
             }
         }
 
@@ -214,7 +214,7 @@ extension SocketTests {
                 release.open()
                 #expect(await pending.outcome().summary == "200 late")
                 await server.close()
-                #expect(server.peers.allSatisfy(\.hasEnded))
+                #expect(server.peers.allSatisfy { $0.hasEnded })
             }
         }
     }

@@ -1,6 +1,5 @@
 import LocalCloud
 
-/// The authority that makes certificates; `CertificateAuthority` alone is what a client trusts, in Net.
-typealias Issuer = CertificateAuthority
+typealias Issuer = CertificateIssuer
 typealias Identity = CertificateIdentity
 typealias Wish = CertificateRequest

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Net
 
-/// PEM text as a client's anchors; LocalCloud's type of the same name makes certificates.
+/// PEM text as a client's anchors.
 private func trust(_ pem: [UInt8]) -> TrustAnchors { .certificateAuthority(.init(pem: pem)) }
 
 private func wish(_ names: String...) -> Wish { Wish(commonName: "", subjectAlternativeNames: names) }
