@@ -39,7 +39,8 @@ let package = Package(
         .target(name: "Net", dependencies: ["CHTTP", "COpenSSL", "CZlib", "CNet"], swiftSettings: strict),
         .target(name: "JSON", swiftSettings: strict),
         .target(name: "Functions", dependencies: ["Net", "JSON"], swiftSettings: strict),
-        .executableTarget(name: "twined-functions", dependencies: ["Functions", "Net"], swiftSettings: strict),
+        .executableTarget(
+            name: "twined-functions", dependencies: ["Functions", "Net"], swiftSettings: strict),
 
         // Never shipped: the pretend Google that tests, demo and benchmarks talk to, and a plain server.
         .target(
@@ -52,7 +53,7 @@ let package = Package(
         .target(
             name: "TestLoop", dependencies: ["Net"], path: "Tests/TestLoop", swiftSettings: strictTests),
         .testTarget(
-            name: "NetTests", dependencies: ["Net", "CHTTP", "CNet", "COpenSSL", "LocalCloud", "TestLoop"],
+            name: "NetTests", dependencies: ["Net", "CHTTP", "COpenSSL", "LocalCloud", "TestLoop"],
             swiftSettings: strictTests),
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: strictTests),
         .testTarget(

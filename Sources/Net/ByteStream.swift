@@ -37,7 +37,7 @@ public final class ByteStream {
 
     private var descriptor: FileDescriptor?
     let raw: CInt
-    let registration: Registration
+    private let registration: Registration
     private var tls: TLSSession?
     /// Bytes on their way out that the kernel has not taken yet; only TLS has any.
     private var unsent: ArraySlice<UInt8> = []
@@ -280,20 +280,27 @@ public final class ByteStream {
 
     /// Tells the peer that nothing more will come, and goes on reading.
     public func shutdownWriting() {
-        if !isClosed { _ = shutdown(raw, CInt(SHUT_WR)) }
+        if isClosed { return }
+        // Over TLS a body that ends with the connection is whole only with this message.
+        sendFarewell()
+        _ = shutdown(raw, CInt(SHUT_WR))
     }
 
     /// Ends the connection; a TLS peer is told so if the kernel takes the message at once.
     public func close() {
         guard descriptor != nil else { return }
-        if let tls, !reachedEnd {
-            tls.shutdown()
-            _ = try? flushAvailable(tls)
-        }
+        sendFarewell()
         whenIdle = nil
         registration.waiter.signal(UInt32(CNET_HANG_UP))  // Whoever waits finds the stream closed.
         EventLoop.shared.unregister(registration)
         descriptor = nil
+    }
+
+    /// TLS's closing message, if the kernel takes it at once.
+    private func sendFarewell() {
+        guard let tls, !reachedEnd else { return }
+        tls.shutdown()
+        _ = try? flushAvailable(tls)
     }
 
     /// Ends the connection with a reset: what the peer has not read is lost.

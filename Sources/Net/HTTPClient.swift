@@ -269,7 +269,7 @@ public final class HTTPClient: HTTPExchange {
             let turn = Deadline(nanoseconds: EventLoop.shared.nowNanoseconds + share)
             do throws(HTTPClientError) {
                 let stream = try await ByteStream.connect(to: address, deadline: turn)
-                if origin.scheme == .https { try await startTLS(on: stream, to: origin, deadline: limit) }
+                if origin.scheme == .https { try await startTLS(on: stream, to: origin, deadline: turn) }
                 return stream
             } catch {
                 // Another address may be another machine; a certificate that is not trusted is final.

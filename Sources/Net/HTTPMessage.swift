@@ -146,7 +146,8 @@ public struct HTTPFields: Sendable {
         bytes.append(UInt8(ascii: "\n"))
         entries.append(
             Entry(
-                nameAt: nameAt, nameLength: UInt32(name.count), valueAt: valueAt, valueLength: UInt32(value.count)))
+                nameAt: nameAt, nameLength: UInt32(name.count), valueAt: valueAt,
+                valueLength: UInt32(value.count)))
         return true
     }
 

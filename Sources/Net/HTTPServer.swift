@@ -8,8 +8,8 @@ public struct ListenError: Error, CustomStringConvertible {
 
 /// An HTTP/1.1 server: accepts, reads requests, has them handled, writes the answers (RFC 9112).
 ///
-/// Each connection is served by one task of `run()`'s group, so none outlives the server. What a connection
-/// may do is decided by `HTTPServerStateMachine`; this class makes the system calls and keeps the ceilings.
+/// Each connection is served by one task of a group, which `run()` waits for as long as there is time to drain.
+/// What a connection may do is decided by `HTTPServerStateMachine`; this class makes the system calls and keeps the ceilings.
 @EventLoopActor
 public final class HTTPServer {
     /// Where and how a server listens.
@@ -48,6 +48,7 @@ public final class HTTPServer {
     private var dateBytes: [UInt8] = []
     private var isDraining = false
     private let drained = Gate()
+    private let ended = Gate()
     /// Connections accepted so far.
     public private(set) var connectionsAccepted = 0
 
@@ -87,10 +88,16 @@ public final class HTTPServer {
     /// Accepts and serves until `stop()`; returns when every connection has ended, or the time to drain is
     /// over.
     public func run() async {
-        await withDiscardingTaskGroup { group in
-            await acceptAll(into: &group)
-            await drain()
+        // In a task of its own: a group waits for all of its children, and a handler that does not end must not
+        // keep the program from ending.
+        EventLoop.shared.start { [self] in
+            await withDiscardingTaskGroup { group in
+                await acceptAll(into: &group)
+                await drain()
+            }
+            ended.open()
         }
+        _ = await ended.wait(until: .never)
     }
 
     /// Stops accepting, and makes `run()` return once what is in flight is answered. A second call does
@@ -184,7 +191,7 @@ public final class HTTPServer {
         machine.releaseBody()
         connection.stream.close()
         connections.removeValue(forKey: ObjectIdentifier(connection))
-        if isDraining, connections.isEmpty { drained.open() }
+        if listener == nil, connections.isEmpty { drained.open() }
     }
 
     private func exchange(
@@ -291,7 +298,8 @@ public final class HTTPServer {
         await EventLoop.shared.sleep(until: .after(milliseconds: limits.drainGraceMilliseconds))
         drainGraceIsOver = true
         for connection in connections.values where connection.phase == .idle { connection.stream.close() }
-        if !connections.isEmpty { _ = await drained.wait(until: deadline) }
+        if connections.isEmpty { return }
+        if await drained.wait(until: deadline) { return }
         for connection in connections.values {
             if connection.phase == .handling || connection.phase == .reading {
                 let bytes = HTTPServerStateMachine.refusal(status: 503, text: "shutting down; try again")
@@ -299,7 +307,7 @@ public final class HTTPServer {
             }
             connection.stream.close()
         }
-        // Handlers that still run are abandoned with the program.
+        ended.open()  // Handlers that still run are abandoned with the program.
     }
 
     private static var descriptorsMax: Int {

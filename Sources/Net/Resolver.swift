@@ -33,7 +33,9 @@ final class Resolver {
     /// one can be had: a name server in trouble then costs nothing.
     func addresses(of host: String, port: UInt16, deadline: Deadline) async -> [SocketAddress] {
         if let literal = SocketAddress(literal: host, port: port) { return [literal] }
-        if let literals = known[host] { return literals.compactMap { SocketAddress(literal: $0, port: port) } }
+        if let literals = known[host] {
+            return literals.compactMap { SocketAddress(literal: $0, port: port) }
+        }
         let key = "\(host):\(port)"
         if let answer = answers[key], answer.freshUntilNanoseconds > EventLoop.shared.nowNanoseconds {
             return answer.addresses

@@ -56,7 +56,9 @@ struct CertificateCase: Sendable, CustomTestStringConvertible {
             let identity = isFlawed ? try Issuer.selfSigned(goodWish) : try root.issue(goodWish)
             return Presented(anchors: root.certificatePEM, identity: identity)
         },
-        CertificateCase("an unknown authority of the same name", "self-signed certificate in certificate chain") { isFlawed in
+        CertificateCase(
+            "an unknown authority of the same name", "self-signed certificate in certificate chain"
+        ) { isFlawed in
             let (root, other) = (try Issuer(commonName: "root"), try Issuer(commonName: "root"))
             let identity = try (isFlawed ? other : root).issue(goodWish, sendsAuthority: true)
             return Presented(anchors: root.certificatePEM, identity: identity)
@@ -81,7 +83,8 @@ struct CertificateCase: Sendable, CustomTestStringConvertible {
             let identity = try Issuer(request: wish, issuer: root).issue(goodWish, sendsAuthority: true)
             return Presented(anchors: root.certificatePEM, identity: identity)
         },
-        CertificateCase("a name constraint that excludes the name", "excluded subtree violation") { isFlawed in
+        CertificateCase("a name constraint that excludes the name", "excluded subtree violation") {
+            isFlawed in
             let root = try Issuer(commonName: "root")
             var wish = authorityWish("middle")
             wish.nameConstraints = isFlawed ? "excluded;DNS:good.test" : "excluded;DNS:other.test"
@@ -101,18 +104,24 @@ struct CertificateCase: Sendable, CustomTestStringConvertible {
         named("a host below it", flawed: ["DNS:www.good.test"], right: ["DNS:good.test"]),
         named("a name that it ends with", flawed: ["DNS:notgood.test"], right: ["DNS:GOOD.test"]),
         named("another address", host: "127.0.0.1", flawed: ["IP:127.0.0.2"], right: ["IP:127.0.0.1"]),
-        named("an address as a dNSName", host: "127.0.0.1", flawed: ["DNS:127.0.0.1"],
+        named(
+            "an address as a dNSName", host: "127.0.0.1", flawed: ["DNS:127.0.0.1"],
             right: ["DNS:127.0.0.1", "IP:127.0.0.1"]),
-        named("an address as an IPv4-mapped one", host: "127.0.0.1", flawed: ["IP:::FFFF:127.0.0.1"],
+        named(
+            "an address as an IPv4-mapped one", host: "127.0.0.1", flawed: ["IP:::FFFF:127.0.0.1"],
             right: ["IP:127.0.0.1"]),
         named("the address of a host asked for by name", flawed: ["IP:127.0.0.1"], right: ["DNS:good.test"]),
-        named("a URI that names the host", flawed: ["URI:https://good.test/"],
+        named(
+            "a URI that names the host", flawed: ["URI:https://good.test/"],
             right: ["URI:https://good.test/", "DNS:good.test"]),
-        named("an e-mail address at the host", flawed: ["email:a@good.test"],
+        named(
+            "an e-mail address at the host", flawed: ["email:a@good.test"],
             right: ["email:a@good.test", "DNS:good.test"]),
-        named("NUL in the name", flawed: [derNames([Array("good.test\0.bad.test".utf8)])],
+        named(
+            "NUL in the name", flawed: [derNames([Array("good.test\0.bad.test".utf8)])],
             right: [derNames([Array("good.test".utf8)])]),
-        named("NUL at the name's end", flawed: [derNames([Array("good.test\0".utf8)])],
+        named(
+            "NUL at the name's end", flawed: [derNames([Array("good.test\0".utf8)])],
             right: [derNames([Array("x.test".utf8), Array("good.test".utf8)])]),
         CertificateCase("the host in the common name only", "hostname mismatch") { isFlawed in
             let names = isFlawed ? [] : ["DNS:good.test"]
@@ -128,21 +137,29 @@ struct CertificateCase: Sendable, CustomTestStringConvertible {
     private static let wildcards: [CertificateCase] = [
         named("a bare wildcard", flawed: ["DNS:*"], right: ["DNS:good.test"]),
         named("a wildcard for a top-level domain", flawed: ["DNS:*.test"], right: ["DNS:good.test"]),
-        named("a wildcard for two labels", host: "a.b.wild.test", flawed: ["DNS:*.wild.test"],
+        named(
+            "a wildcard for two labels", host: "a.b.wild.test", flawed: ["DNS:*.wild.test"],
             right: ["DNS:*.b.wild.test"]),
-        named("two wildcards", host: "a.b.wild.test", flawed: ["DNS:*.*.wild.test"],
+        named(
+            "two wildcards", host: "a.b.wild.test", flawed: ["DNS:*.*.wild.test"],
             right: ["DNS:*.b.wild.test"]),
-        named("a wildcard for the domain itself", host: "wild.test", flawed: ["DNS:*.wild.test"],
+        named(
+            "a wildcard for the domain itself", host: "wild.test", flawed: ["DNS:*.wild.test"],
             right: ["DNS:*.wild.test", "DNS:wild.test"]),
-        named("a wildcard after a part of a label", host: "foo.wild.test", flawed: ["DNS:f*.wild.test"],
+        named(
+            "a wildcard after a part of a label", host: "foo.wild.test", flawed: ["DNS:f*.wild.test"],
             right: ["DNS:*.wild.test"]),
-        named("a wildcard before a part of a label", host: "foo.wild.test", flawed: ["DNS:*o.wild.test"],
+        named(
+            "a wildcard before a part of a label", host: "foo.wild.test", flawed: ["DNS:*o.wild.test"],
             right: ["DNS:*.wild.test"]),
-        named("a wildcard in the second label", host: "foo.wild.test", flawed: ["DNS:foo.*.test"],
+        named(
+            "a wildcard in the second label", host: "foo.wild.test", flawed: ["DNS:foo.*.test"],
             right: ["DNS:*.wild.test"]),
-        named("a wildcard for an address", host: "127.0.0.1", flawed: ["DNS:*.0.0.1"],
+        named(
+            "a wildcard for an address", host: "127.0.0.1", flawed: ["DNS:*.0.0.1"],
             right: ["IP:127.0.0.1"]),
-        named("a leading dot", host: "foo.wild.test", flawed: ["DNS:.wild.test"],
+        named(
+            "a leading dot", host: "foo.wild.test", flawed: ["DNS:.wild.test"],
             right: ["DNS:*.wild.test"]),
     ]
 

@@ -10,7 +10,9 @@ extension SocketTests {
             case closesWhileIdle, closesWhenTheRequestCame, resetsWhenTheRequestCame, resetsWhileIdle
         }
 
-        @Test("that turns out to be closed costs one more connection, not the request", arguments: Ending.allCases)
+        @Test(
+            "that turns out to be closed costs one more connection, not the request",
+            arguments: Ending.allCases)
         func stale(_ ending: Ending) async throws {
             try await onLoop {
                 let server = try ScriptedServer { peer in
@@ -91,13 +93,22 @@ extension SocketTests {
         }
 
         /// What a server adds to an answer, so that it would be taken for the next one's.
-        static let additions = [
-            "x", answer("poison"), "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n", "\r\n",
-            String(repeating: answer("poison"), count: 3_000),
-        ]
+        enum Surplus: String, CaseIterable, Sendable {
+            case aByte, anAnswer, aHead, anEmptyLine, manyAnswers
 
-        @Test("is not used again after bytes beyond the answer", arguments: additions, [false, true])
-        func surplus(_ bytes: String, isSecure: Bool) async throws {
+            var bytes: String {
+                switch self {
+                case .aByte: "x"
+                case .anAnswer: answer("poison")
+                case .aHead: "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n"
+                case .anEmptyLine: "\r\n"
+                case .manyAnswers: String(repeating: answer("poison"), count: 3_000)
+                }
+            }
+        }
+
+        @Test("is not used again after bytes beyond the answer", arguments: Surplus.allCases, [false, true])
+        func surplus(_ surplus: Surplus, isSecure: Bool) async throws {
             try await onLoop {
                 let place = try Place(isSecure: isSecure)
                 let server = try ScriptedServer(tls: place.context) { peer in
@@ -105,7 +116,7 @@ extension SocketTests {
                     _ = await peer.readRequest()
                     // Two writes: over TLS they are two records, and the client gets them in one read.
                     await peer.send(answer("first"))
-                    await peer.send(bytes)
+                    await peer.send(surplus.bytes)
                     await peer.readToEnd()
                 }
                 let (client, origin) = (HTTPClient(), place.origin(of: server))

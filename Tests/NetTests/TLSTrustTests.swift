@@ -108,7 +108,8 @@ extension SocketTests {
                 ]
                 for pem in garbage {
                     let error = await HTTPClient().outcome(
-                        to: server.origin(scheme: .https, trust: trust(pem))).error
+                        to: server.origin(scheme: .https, trust: trust(pem))
+                    ).error
                     guard case .notVerified = error else {
                         Issue.record("\(text(pem)): \(String(describing: error))")
                         continue
