@@ -16,7 +16,7 @@ import pytest
 
 from programs import PATIENCE_SECONDS, Program
 
-STREAMS = 20_000
+STREAMS = 40_000
 SEED = 20260101
 
 SEEDS = [
@@ -209,9 +209,9 @@ def difference(stream, ours, theirs):
 
 
 TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
-#: In a request line: a byte that no URI holds, a broken percent, an asterisk and more, an absolute form without a host,
+#: In a request line: a byte that no URI holds, a CR alone, a broken percent, an asterisk and more, an absolute form without a host,
 #: with user information (RFC 9110 4.2.4) or with a port that is none.
-TARGET_FAULT = rb"(?:^|\n)" + TOKEN + rb"* (?:[^ \r\n]*(?:[^\x21-\x7e\r\n]|[\"#<>\\^`{|}\[\]]|%(?![0-9A-Fa-f]{2}))" \
+TARGET_FAULT = rb"(?:^|\n)" + TOKEN + rb"* (?:[^ \r\n]*(?:[^\x21-\x7e\r\n]|\r(?!\n)|[\"#<>\\^`{|}\[\]]|%(?![0-9A-Fa-f]{2}))" \
     rb"|\*[^ ]|https?:///|https?://[^/ ]*@|https?://[^/ ]*:[0-9]*[^/0-9 ])"
 #: What we refuse though another may take it: the beginning of our answer, what must be in the stream then (None: h11
 #: refuses it too, once it has more of the head), and who entitles us.
