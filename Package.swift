@@ -48,18 +48,18 @@ let package = Package(
         .executableTarget(name: "local-cloud", dependencies: ["LocalCloud"], swiftSettings: strict),
         .executableTarget(name: "echo-server", dependencies: ["Net"], swiftSettings: strict),
 
-        .testTarget(name: "CHTTPTests", dependencies: ["CHTTP"], swiftSettings: strictTests),
-        // One event loop for all test targets, since they run in one process.
         .target(
-            name: "TestLoop", dependencies: ["Net"], path: "Tests/TestLoop", swiftSettings: strictTests),
+            name: "TestSupport", dependencies: ["Net"], path: "Tests/TestSupport", swiftSettings: strictTests),
+        .testTarget(name: "CHTTPTests", dependencies: ["CHTTP"], swiftSettings: strictTests),
         .testTarget(
-            name: "NetTests", dependencies: ["Net", "CHTTP", "COpenSSL", "LocalCloud", "TestLoop"],
+            name: "NetTests", dependencies: ["Net", "TestSupport", "CHTTP", "COpenSSL", "LocalCloud"],
             swiftSettings: strictTests),
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: strictTests),
         .testTarget(
-            name: "FunctionsTests", dependencies: ["Functions", "TestLoop"], swiftSettings: strictTests),
+            name: "FunctionsTests", dependencies: ["Functions", "JSON", "TestSupport"],
+            swiftSettings: strictTests),
         .testTarget(
-            name: "LocalCloudTests", dependencies: ["LocalCloud", "Net", "JSON", "TestLoop"],
+            name: "LocalCloudTests", dependencies: ["TestSupport", "LocalCloud", "Net", "JSON"],
             swiftSettings: strictTests),
         .testTarget(name: "TidyTests", swiftSettings: strictTests),
     ],

@@ -102,8 +102,8 @@ int cnet_start_thread(void (*body)(void *), void *argument) {
 
 static char **cnet_argv;
 
-// glibc hands a constructor what main() gets. Without /proc the Swift runtime asks where it is installed, and aborts
-// when nothing answers; a static program needs no answer but some.
+// glibc hands a constructor what main() gets. Without /proc the Swift runtime asks where it is installed, and
+// aborts when nothing answers; a static program needs no answer but some.
 __attribute__((constructor)) static void cnet_start(int argc, char **argv) {
     (void)argc;
     cnet_argv = argv;

@@ -128,8 +128,8 @@ public struct HTTPFields: Sendable {
         entries.append(entry)
     }
 
-    /// Adds a field line whose name is known only now: from a credentials file, or of a message's attribute. False,
-    /// and nothing is added, where `name` is no token or `value` no field value.
+    /// Adds a field line whose name is known only now: from a credentials file, or of a message's attribute.
+    /// False, and nothing is added, where `name` is no token or `value` no field value.
     public mutating func append(name: [UInt8], value: [UInt8]) -> Bool {
         let isToken = unsafe name.withUnsafeBufferPointer { buffer in
             guard let base = buffer.baseAddress else { return false }

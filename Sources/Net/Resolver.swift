@@ -85,7 +85,8 @@ private final class Errand: Sendable {
         self.done = done
     }
 
-    /// What the thread runs. Not isolated: a closure written inside the resolver would be the loop's, and trap here.
+    /// What the thread runs. Not isolated: a closure written inside the resolver would be the loop's, and
+    /// trap here.
     nonisolated static let main: @convention(c) (UnsafeMutableRawPointer) -> Void = { raw in
         let errand = unsafe Unmanaged<Errand>.fromOpaque(raw).takeRetainedValue()
         errand.done(Resolver.lookUp(errand.host, port: errand.port, passive: false))

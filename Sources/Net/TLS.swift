@@ -162,7 +162,7 @@ public final class TLSServerContext {
     /// Takes the chain, leaf first, and the private key, both PEM. Nil when they do not fit together.
     ///
     /// - Parameters:
-    ///   - requestsClientCertificate: asks for one, as a Kubernetes API server does, and takes none for an answer.
+    ///   - requestsClientCertificate: asks for one, as a Kubernetes API server does, and needs none.
     ///   - allowsWeakCertificates: presents what no client should take, for tests of that.
     public init?(
         certificateChainPEM: [UInt8], privateKeyPEM: [UInt8], requestsClientCertificate: Bool = false,

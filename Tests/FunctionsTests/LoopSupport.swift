@@ -1,25 +1,15 @@
 import Net
-import TestLoop
+import TestSupport
 
 @testable import Functions
 
-/// Runs tests on the process's event loop.
+/// The event loop for tests.
 enum LoopSupport {
     /// Runs `body` on the loop, as a root task like those of the program, and waits for it.
     static func run<Value: Sendable>(
         _ body: @escaping @Sendable @EventLoopActor () async throws -> Value
     ) async throws -> Value {
-        _ = TestLoop.thread
-        let result: Result<Value, any Error> = await withCheckedContinuation { continuation in
-            EventLoop.shared.start {
-                do {
-                    continuation.resume(returning: .success(try await body()))
-                } catch {
-                    continuation.resume(returning: .failure(error))
-                }
-            }
-        }
-        return try result.get()
+        try await LoopThread.run(body)
     }
 
     /// Lets every task that is ready run, a few times over.

@@ -81,7 +81,9 @@ final class RunningCloud {
         "/bigquery/v2/projects/demo-project/datasets/octue_twined/tables/service-events/insertAll"
 
     /// A row that the events table takes, with other members in place of some.
-    nonisolated static func row(insertId: String, replacing: [String: String] = [:], adding: String = "") -> String {
+    nonisolated static func row(insertId: String, replacing: [String: String] = [:], adding: String = "")
+        -> String
+    {
         var members = [
             "datetime": #""2024-04-11T09:26:39.144818+00:00""#, "event": #""{}""#,
             "other_attributes": #""{}""#,

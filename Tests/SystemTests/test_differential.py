@@ -33,8 +33,9 @@ SEEDS = [
     [b"POST /e HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nok"],
 ]
 PIECES = [
-    b"\r", b"\n", b"\r\n", b"\r\n\r\n", b" ", b"\t", b"\0", b":", b";", b",", b"0", b"1", b"5", b"a", b"-", b"+", b"\x0b",
-    b"\x7f", b"\xe9", b'"', b"\\", b"#", b"?", b"%", b"%41", b"//", b"/../", b"@", b"HTTP/1.1", b"HTTP/1.0", b"http/1.1",
+    b"\r", b"\n", b"\r\n", b"\r\n\r\n", b" ", b"\t", b"\0", b":", b";", b",", b"0", b"1", b"5", b"a", b"-", b"+",
+    b"\x0b", b"\x7f", b"\xe9", b'"', b"\\", b"#", b"?", b"%", b"%41", b"//", b"/../", b"@", b"HTTP/1.1", b"HTTP/1.0",
+    b"http/1.1",
     b"Content-Length: 5\r\n", b"Content-Length: 0\r\n", b"content-length:3\r\n", b"Content-Length : 5\r\n",
     b"Content-Length: 5, 5\r\n", b"Content_Length: 7\r\n", b"Transfer-Encoding: chunked\r\n",
     b"Transfer-Encoding: identity\r\n", b"Transfer-Encoding: gzip, chunked\r\n", b"Transfer-Encoding:\x0bchunked\r\n",
@@ -42,7 +43,8 @@ PIECES = [
     b"Host: b\r\n", b"Host:\r\n", b"Host: a, b\r\n", b" folded\r\n", b"\tfolded\r\n", b"X: y\r\n", b"X\r\n", b": v\r\n",
     b"Connection: close\r\n", b"Connection: ,\r\n", b"Connection: x y\r\n", b"Connection: Content-Length\r\n",
     b"Expect: 200-ok\r\n", b"Expect: 100-Continue\r\n", b"Upgrade: websocket\r\nConnection: upgrade\r\n",
-    b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n", b"0\r\n\r\n", b"0x5", b"5;", b'5;a="b', b"5 ", b"05", b"FFFFFFFFFFFFFFFFF",
+    b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n", b"0\r\n\r\n", b"0x5", b"5;", b'5;a="b', b"5 ", b"05",
+    b"FFFFFFFFFFFFFFFFF",
 ]
 
 
@@ -209,10 +211,12 @@ def difference(stream, ours, theirs):
 
 
 TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
-#: In a request line: a byte that no URI holds, a CR alone, a broken percent, an asterisk and more, an absolute form without a host,
-#: with user information (RFC 9110 4.2.4) or with a port that is none.
-TARGET_FAULT = rb"(?:^|\n)" + TOKEN + rb"* (?:[^ \r\n]*(?:[^\x21-\x7e\r\n]|\r(?!\n)|[\"#<>\\^`{|}\[\]]|%(?![0-9A-Fa-f]{2}))" \
-    rb"|\*[^ ]|https?:///|https?://[^/ ]*@|https?://[^/ ]*:[0-9]*[^/0-9 ])"
+#: In a request line: a byte that no URI holds, a CR alone, a broken percent, an asterisk and more, an absolute form
+#: without a host, with user information (RFC 9110 4.2.4) or with a port that is none.
+TARGET_FAULT = (
+    rb"(?:^|\n)" + TOKEN + rb"* "
+    rb"(?:[^ \r\n]*(?:[^\x21-\x7e\r\n]|\r(?!\n)|[\"#<>\\^`{|}\[\]]|%(?![0-9A-Fa-f]{2}))"
+    rb"|\*[^ ]|https?:///|https?://[^/ ]*@|https?://[^/ ]*:[0-9]*[^/0-9 ])")
 #: What we refuse though another may take it: the beginning of our answer, what must be in the stream then (None: h11
 #: refuses it too, once it has more of the head), and who entitles us.
 EXPLAINED = [

@@ -15,7 +15,8 @@ from test_http_server import GET, echo, exchange
 #: What 10,000 idle connections may cost. Most of it is the memory of their tasks, three steps of a kilobyte each.
 IDLE_KIB_MAX = 48 * 1024
 
-HALVES = [b"", b"G", b"GET / HTTP/1.1\r\nHost: a\r\nX", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9999\r\n\r\nabc",
+HALVES = [b"", b"G", b"GET / HTTP/1.1\r\nHost: a\r\nX",
+          b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9999\r\n\r\nabc",
           b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nfff\r\nabc"]
 
 

@@ -1,7 +1,7 @@
 """Both ends speak with programs that we did not write: curl, OpenSSL's client, Python's TLS, HTTP and JSON.
 
-The functions and the local cloud share our HTTP, TLS and JSON code, so both could misread alike; here each meets a
-stranger.
+The functions and the local cloud share our HTTP, TLS and JSON code, so both could misread alike; here each
+meets a stranger.
 """
 
 import http.server
