@@ -8,8 +8,9 @@ public struct ListenError: Error, CustomStringConvertible {
 
 /// An HTTP/1.1 server: accepts, reads requests, has them handled, writes the answers (RFC 9112).
 ///
-/// Each connection is served by one task of a group, which `run()` waits for as long as there is time to drain.
-/// What a connection may do is decided by `HTTPServerStateMachine`; this class makes the system calls and keeps the ceilings.
+/// Each connection is served by one task of a group, which `run()` waits for as long as there is time to
+/// drain. What a connection may do is decided by `HTTPServerStateMachine`; this class makes the system calls
+/// and keeps the ceilings.
 @EventLoopActor
 public final class HTTPServer {
     /// Where and how a server listens.
@@ -88,8 +89,8 @@ public final class HTTPServer {
     /// Accepts and serves until `stop()`; returns when every connection has ended, or the time to drain is
     /// over.
     public func run() async {
-        // In a task of its own: a group waits for all of its children, and a handler that does not end must not
-        // keep the program from ending.
+        // In a task of its own: a group waits for all of its children, and a handler that does not end must
+        // not keep the program from ending.
         EventLoop.shared.start { [self] in
             await withDiscardingTaskGroup { group in
                 await acceptAll(into: &group)

@@ -1,7 +1,7 @@
 // The server of the two functions with the plainest handler: for conformance tools and benchmarks.
 //
-// Any method and path: reads the whole body, answers 200 with its length and SHA-256. HOST and PORT as usual. With
-// ECHO_REQUEST_LINE set, the fields Echo-Method and Echo-Target tell how the request line was understood.
+// Any method and path: reads the whole body, answers 200 with its length and SHA-256. HOST and PORT as usual.
+// With ECHO_REQUEST_LINE set, the fields Echo-Method and Echo-Target tell how the request line was read.
 
 import Glibc
 import Net

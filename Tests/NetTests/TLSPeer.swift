@@ -3,7 +3,8 @@ import LocalCloud
 
 @testable import Net
 
-/// The server's side of TLS, without the scruples of `TLSServerContext`: old versions, weak keys and any chain.
+/// The server's side of TLS, without the scruples of `TLSServerContext`: old versions, weak keys and any
+/// chain.
 @EventLoopActor
 final class TLSPeerContext {
     /// A version of TLS.

@@ -1,7 +1,7 @@
 """Mutated requests, read by the real echo-server and by two other parsers, h11 and httptools (llhttp).
 
-Whatever we accept must be the same request to everybody: a front end that reads it otherwise is how requests are
-smuggled. What h11 accepts and we refuse must be explained by a line of a standard.
+Whatever we accept must be the same request to everybody: a front end that reads it otherwise is how requests
+are smuggled. What h11 accepts and we refuse must be explained by a line of a standard.
 """
 
 import hashlib
@@ -211,14 +211,15 @@ def difference(stream, ours, theirs):
 
 
 TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
-#: In a request line: a byte that no URI holds, a CR alone, a broken percent, an asterisk and more, an absolute form
-#: without a host, with user information (RFC 9110 4.2.4) or with a port that is none.
+#: In a request line: a byte that no URI holds, a CR alone, a broken percent, an asterisk and more, an absolute
+#: form without a host, with user information (RFC 9110 4.2.4) or with a port that is none.
 TARGET_FAULT = (
     rb"(?:^|\n)" + TOKEN + rb"* "
-    rb"(?:[^ \r\n]*(?:[^\x21-\x7e\r\n]|\r(?!\n)|[\"#<>\\^`{|}\[\]]|%(?![0-9A-Fa-f]{2}))"
+    rb"(?:[^ \r\n]*(?:[^\x21-\x7e\r\n]|\r(?!\n)|[\"#<>\\^`{|}\[\]]"
+    rb"|%(?![0-9A-Fa-f]{2}))"
     rb"|\*[^ ]|https?:///|https?://[^/ ]*@|https?://[^/ ]*:[0-9]*[^/0-9 ])")
-#: What we refuse though another may take it: the beginning of our answer, what must be in the stream then (None: h11
-#: refuses it too, once it has more of the head), and who entitles us.
+#: What we refuse though another may take it: the beginning of our answer, what must be in the stream then
+#: (None: h11 refuses it too, once it has more of the head), and who entitles us.
 EXPLAINED = [
     ("A line ends with CR and LF", rb"(?<!\r)\n|\r(?!\n)",
      "RFC 9112 2.2: a recipient MAY take a lone LF for the end of a line, and need not"),

@@ -12,7 +12,7 @@ import pytest
 from programs import PATIENCE_SECONDS, Connection, Program
 from test_http_server import GET, echo, exchange
 
-#: What 10,000 idle connections may cost. Most of it is the memory of their tasks, three steps of a kilobyte each.
+#: What 10,000 idle connections may cost. Most of it is their tasks' memory, three steps of a kilobyte each.
 IDLE_KIB_MAX = 48 * 1024
 
 HALVES = [b"", b"G", b"GET / HTTP/1.1\r\nHost: a\r\nX",
