@@ -211,8 +211,8 @@ def difference(stream, ours, theirs):
 
 
 TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
-#: In a request line: a byte that no URI holds, a CR alone, a broken percent, an asterisk and more, an absolute
-#: form without a host, with user information (RFC 9110 4.2.4) or with a port that is none.
+#: In a request line: a byte that no URI holds, a CR alone, a broken percent, an asterisk and more, an
+#: absolute form without a host, with user information (RFC 9110 4.2.4) or with a port that is none.
 TARGET_FAULT = (
     rb"(?:^|\n)" + TOKEN + rb"* "
     rb"(?:[^ \r\n]*(?:[^\x21-\x7e\r\n]|\r(?!\n)|[\"#<>\\^`{|}\[\]]"
