@@ -35,7 +35,9 @@ final class Peer {
     private struct Collector: ByteReceiver {
         var bytes: [UInt8] = []
         var hasEnded = false
-        mutating func receive(_ new: Span<UInt8>) { for index in new.indices { bytes.append(new[index]) } }
+        mutating func receive(_ new: Span<UInt8>) {
+            new.withUnsafeBufferPointer { bytes.append(contentsOf: $0) }
+        }
         mutating func receiveEnd() { hasEnded = true }
     }
 
