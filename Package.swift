@@ -48,11 +48,17 @@ let package = Package(
         .executableTarget(name: "local-cloud", dependencies: ["LocalCloud"], swiftSettings: strict),
         .executableTarget(name: "echo-server", dependencies: ["Net"], swiftSettings: strict),
 
+        // The shipped handler on a virtual clock in a world of faults; a program, so that it can run for hours.
+        .executableTarget(
+            name: "simulate", dependencies: ["Functions", "Net", "JSON"], path: "Tests/Simulation",
+            swiftSettings: strictTests),
+
         .target(
             name: "TestSupport", dependencies: ["Net"], path: "Tests/TestSupport", swiftSettings: strictTests),
         .testTarget(name: "CHTTPTests", dependencies: ["CHTTP"], swiftSettings: strictTests),
         .testTarget(
-            name: "NetTests", dependencies: ["Net", "TestSupport", "CHTTP"], swiftSettings: strictTests),
+            name: "NetTests", dependencies: ["Net", "TestSupport", "CHTTP", "COpenSSL", "LocalCloud"],
+            swiftSettings: strictTests),
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: strictTests),
         .testTarget(
             name: "FunctionsTests", dependencies: ["Functions", "JSON", "TestSupport"],

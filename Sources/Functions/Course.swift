@@ -27,7 +27,7 @@ struct Course {
     func append(_ event: Event, to line: inout LogLine) {
         line.field("event", event.uuid)
         line.field("kind", event.kindBytes)
-        line.field("question", event.attribute("question_uuid"))
+        line.field("question", event.attribute(.questionUUID))
         append(event.message, to: &line)
     }
 

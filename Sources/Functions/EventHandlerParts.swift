@@ -13,7 +13,8 @@ extension EventHandler {
         }
         let cluster = Cluster(
             id: configuration.clusterID, choice: configuration.clusterEndpoint,
-            api: api(endpoints.container), log: parts.log)
+            api: api(endpoints.container), log: parts.log,
+            questionMilliseconds: parts.sharedQuestionMilliseconds)
         self.init(
             jobs: JobSettings(configuration),
             reportsUndispatchable: configuration.reportsUndispatchableQuestions,
@@ -23,6 +24,7 @@ extension EventHandler {
                 namespace: configuration.jobNamespace, cluster: cluster, caller: parts.caller,
                 exchange: parts.exchange, token: parts.token, log: parts.log),
             topic: topic(configuration.topic), deadLetters: configuration.deadLetterTopic.map(topic),
+            push: configuration.push.map { PushVerifier($0, caller: parts.caller) },
             log: parts.log)
     }
 }

@@ -36,7 +36,7 @@ public final class ByteStream {
     private static let scratch: UnsafeMutableRawBufferPointer = .allocate(byteCount: 65_536, alignment: 64)
 
     private var descriptor: FileDescriptor?
-    private let raw: CInt
+    let raw: CInt
     private let registration: Registration
     private var tls: TLSSession?
     /// Bytes on their way out that the kernel has not taken yet; only TLS has any.
@@ -150,6 +150,26 @@ public final class ByteStream {
         }
     }
 
+    /// Whether nothing has come for the application, the peer's end included. What comes for TLS itself, such
+    /// as a session ticket, is taken in. It costs no system call when epoll has nothing new.
+    func isSilent() -> Bool {
+        if isClosed { return false }
+        if registration.waiter.pending & Self.readable == 0, tls?.hasInput != true { return true }
+        var silence = Silence()
+        do throws(StreamError) {
+            _ = try readAvailable(into: &silence)
+        } catch {
+            return false
+        }
+        return !silence.isBroken
+    }
+
+    private struct Silence: ByteReceiver {
+        var isBroken = false
+        mutating func receive(_ bytes: Span<UInt8>) { isBroken = true }
+        mutating func receiveEnd() { isBroken = true }
+    }
+
     private func give(_ count: Int, to receiver: inout some ByteReceiver) {
         let bytes = unsafe UnsafeRawBufferPointer(rebasing: Self.scratch[..<count])
         unsafe receiver.receive(Span(_unsafeElements: bytes.assumingMemoryBound(to: UInt8.self)))
@@ -260,20 +280,27 @@ public final class ByteStream {
 
     /// Tells the peer that nothing more will come, and goes on reading.
     public func shutdownWriting() {
-        if !isClosed { _ = shutdown(raw, CInt(SHUT_WR)) }
+        if isClosed { return }
+        // Over TLS a body that ends with the connection is whole only with this message.
+        sendFarewell()
+        _ = shutdown(raw, CInt(SHUT_WR))
     }
 
     /// Ends the connection; a TLS peer is told so if the kernel takes the message at once.
     public func close() {
         guard descriptor != nil else { return }
-        if let tls, !reachedEnd {
-            tls.shutdown()
-            _ = try? flushAvailable(tls)
-        }
+        sendFarewell()
         whenIdle = nil
         registration.waiter.signal(UInt32(CNET_HANG_UP))  // Whoever waits finds the stream closed.
         EventLoop.shared.unregister(registration)
         descriptor = nil
+    }
+
+    /// TLS's closing message, if the kernel takes it at once.
+    private func sendFarewell() {
+        guard let tls, !reachedEnd else { return }
+        tls.shutdown()
+        _ = try? flushAvailable(tls)
     }
 
     /// Ends the connection with a reset: what the peer has not read is lost.
