@@ -31,11 +31,11 @@ def question(**attributes):
                 **attributes)
 
 
-def post(port, body):
-    """Delivers a push, and gives the status of its answer."""
+def post(port, body, **fields):
+    """Delivers a push, with other field lines where they are given; the status of its answer."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_SECONDS)
     try:
-        connection.request("POST", "/", body, {"Content-Type": "application/json"})
+        connection.request("POST", "/", body, {"Content-Type": "application/json", **fields})
         return connection.getresponse().status
     finally:
         connection.close()

@@ -82,7 +82,7 @@ def test_the_requests_for_a_token_are_those_that_google_documents(start, cloud, 
                             GOOGLE_APPLICATION_CREDENTIALS=str(tmp_path / "credentials.json"))
     assert post(handler.port, push({"kind": "heartbeat"})) == 200
     exchange, impersonation = cloud.requests("credentials")
-    # The exchange is a form (RFC 8693); the document describes it as JSON, with the names written its own way.
+    # The exchange is a form (RFC 8693); the document describes it as JSON, with names in its own spelling.
     form = dict(urllib.parse.parse_qsl(exchange["body"], strict_parsing=True))
     members = {re.sub("_(.)", lambda found: found[1].upper(), name): value for name, value in form.items()}
     assert documents["sts"].check("POST", exchange["target"], json.dumps(members)) == ("sts.token", [])
