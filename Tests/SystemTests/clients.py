@@ -8,7 +8,6 @@ import json
 import os
 import pathlib
 import shutil
-import signal
 import subprocess
 import time
 import urllib.error
@@ -32,10 +31,14 @@ def require(*programs):
                if not (any(ENVIRONMENT.glob(name)) if "/" in name else shutil.which(name))]
     if not missing:
         return
-    notice = f"not on this machine: {', '.join(missing)}"
+    notice = f"not on this machine: {', '.join(map(shown, missing))}"
     if os.environ.get("CI") == "true":
         pytest.fail(f"{notice} (SKIP_REAL_CLIENTS=1 allows it)")
     pytest.skip(notice)
+
+
+def shown(program):
+    return f"{program.rsplit('/', 1)[-1]} (of requirements-clients.txt)" if "/" in program else program
 
 
 def require_emulator():
@@ -62,6 +65,21 @@ def run(*command, environment, cwd=None, check=True):
     return result.stdout if check else result
 
 
+#: Runs a command that leads a process group (gcloud makes one of its own), and ends the whole group when the
+#: command ends, or standard input: that is the tests' end of a pipe, so it ends with them, however they end.
+SUPERVISOR = """
+exec 3<&0
+"$@" </dev/null 3<&- & leader=$!
+{ cat <&3 >/dev/null; kill -- -$leader || kill $leader; } 2>/dev/null &
+wait $leader
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+    kill -- -$leader 2>/dev/null || exit 0
+    sleep 0.5
+done
+kill -s KILL -- -$leader
+"""
+
+
 class PubSubEmulator:
     """Google's own Pub/Sub emulator, spoken to through its REST face."""
 
@@ -70,12 +88,10 @@ class PubSubEmulator:
         self.log_path = directory / "pubsub-emulator.log"
         (directory / "data").mkdir()
         with open(self.log_path, "wb") as log:
-            # A session of its own, so that the end of the group is the end of Java as well.
             self.process = subprocess.Popen(
-                ["gcloud", "beta", "emulators", "pubsub", "start", f"--project={PROJECT}",
-                 f"--host-port={self.host}", f"--data-dir={directory / 'data'}"],
-                env=environment(directory), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                start_new_session=True)
+                ["sh", "-c", SUPERVISOR, "sh", "gcloud", "beta", "emulators", "pubsub", "start",
+                 f"--project={PROJECT}", f"--host-port={self.host}", f"--data-dir={directory / 'data'}"],
+                env=environment(directory), stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True)
 
     def wait_until_listening(self):
         deadline = time.monotonic() + 2 * PATIENCE_SECONDS
@@ -129,16 +145,5 @@ class PubSubEmulator:
         return received
 
     def close(self):
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            try:
-                os.killpg(self.process.pid, number)
-                self.process.wait(PATIENCE_SECONDS)
-                deadline = time.monotonic() + 5
-                while time.monotonic() < deadline:
-                    os.killpg(self.process.pid, 0)
-                    time.sleep(0.02)
-            except ProcessLookupError:
-                break
-            except subprocess.TimeoutExpired:
-                continue
-        self.process.wait(PATIENCE_SECONDS)
+        self.process.stdin.close()
+        self.process.wait(2 * PATIENCE_SECONDS)
