@@ -44,8 +44,8 @@ class LocalCloud:
         self.program.close()
 
 
-def event_handler(start, cloud, **variables):
-    return start("twined-functions", "event-handler",
+def event_handler(start, cloud, port=None, **variables):
+    return start("twined-functions", "event-handler", port=port,
                  environment={**cloud.environment("event-handler"), **variables})
 
 

@@ -16,6 +16,7 @@ import pytest
 import clients
 from clients import PROJECT, SDK, TOPIC, PubSubEmulator
 from cloud import event_handler, service_registry
+from events import push, question
 from programs import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.clients
@@ -128,12 +129,14 @@ def wait_for_row(cloud, kind):
         cloud.wait("rows.distinct", atLeast=len(known) + 1)
 
 
+def as_message(body):
+    """The message of a push, as one publishes it."""
+    message = json.loads(body)["message"]
+    return {"data": message["data"], "attributes": message["attributes"]}
+
+
 def heartbeat(**attributes):
-    names = ["parent", "originator", "sender", "recipient"]
-    return {"data": base64.b64encode(b'{"kind":"heartbeat"}').decode(), "attributes": {
-        "datetime": "2024-04-11T09:26:39.144818+00:00", "uuid": f"u-{time.monotonic_ns()}", "sender_type": "CHILD",
-        "sender_sdk_version": "0.69.1", "question_uuid": "q", "originator_question_uuid": "q",
-        **{name: "a/b:1" for name in names}, **attributes}}
+    return as_message(push({"kind": "heartbeat"}, **attributes))
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -149,7 +152,7 @@ def test_a_question_of_the_sdk_is_stored_run_and_answered(start, cloud, sdk, emu
         assert container["image"].endswith("/my-org/my-service:0.1.0")
         assert container["resources"]["requests"] == {"cpu": "1", "memory": "2Gi", "ephemeral-storage": "1Gi"}
         result = json.loads(run_job(job["job"], sdk, emulator))
-        expected = {"echo": INPUT_VALUES, "provider": "GOOGLE_KUEUE", "revision": "0.1.0"}
+        expected = {"echo": INPUT_VALUES, "sdk": "0.69.1", "provider": "GOOGLE_KUEUE", "revision": "0.1.0"}
         assert result == {"kind": "result", "output_values": expected}
         answer = answer_of(process)
     assert answer["failure"] is None
@@ -168,6 +171,23 @@ def test_a_question_of_the_sdk_is_stored_run_and_answered(start, cloud, sdk, emu
         # The emulator leaves the ordering key out of a wrapped push.
         assert metadata["ordering_key"] == (None if is_waiting else answer["question_uuid"])
     cloud.wait("jobs.created", equals=1)
+
+
+def test_an_older_sdk_in_an_image_runs_its_job(start, cloud, sdk, emulator, subscribe):
+    """The command has another spelling there, and the topic's variable another name."""
+    clients.require("older-sdk/octue/cli.py")
+    handler = event_handler(start, cloud, JOB_COMMAND="octue twined question ask local")
+    subscribe(**push_to(handler))
+    asked = push({"kind": "question", "input_values": INPUT_VALUES}, forward_logs="1",
+                 save_diagnostics="SAVE_DIAGNOSTICS_OFF")
+    emulator.publish(as_message(asked))
+    cloud.wait("jobs.created", equals=1)
+    [job] = cloud.get("/jobs")["live"]
+    older = {**sdk, "PYTHONPATH": f"{clients.ENVIRONMENT / 'older-sdk'}:{SDK}"}
+    run_job(job["job"], older, emulator)
+    row = wait_for_row(cloud, "result")
+    expected = {"echo": INPUT_VALUES, "sdk": "0.66.1", "provider": "GOOGLE_KUEUE", "revision": "0.1.0"}
+    assert json.loads(row["event"])["output_values"] == expected
 
 
 def test_an_asker_who_waits_is_told_that_the_question_cannot_run(start, cloud, sdk, emulator, subscribe):
@@ -204,6 +224,32 @@ def test_pubsub_delivers_again_what_was_answered_503(start, cloud, emulator, sub
     emulator.publish(heartbeat(uuid="again"))
     assert wait_for_row(cloud, "heartbeat")["uuid"] == "again"
     assert cloud.get("/counts")["requests.bigquery"] == 4
+
+
+def test_nothing_is_lost_or_doubled_when_the_handler_is_killed(start, cloud, emulator, subscribe):
+    """Pub/Sub delivers again what a dead handler left unacknowledged, to the one that takes its place."""
+    handler = event_handler(start, cloud)
+    subscribe(**push_to(handler))
+    cloud.post("/settings", {"latencyMilliseconds": {"bigquery": 5}})
+    count = 60
+    emulator.publish(*[{**as_message(question(uuid=f"u-{number}", question_uuid=f"q-{number}")),
+                        "orderingKey": f"q-{number}"} for number in range(count)])
+    cloud.wait("rows.accepted", atLeast=10)
+    handler.process.kill()
+    handler.process.wait(PATIENCE_SECONDS)
+    event_handler(start, cloud, port=handler.port)
+    cloud.wait("jobs.live", equals=count)
+    cloud.wait("rows.distinct", equals=count)
+    assert {row["uuid"] for row in rows(cloud)} == {f"u-{number}" for number in range(count)}
+
+
+def test_the_largest_message_of_pubsub_comes_through(start, cloud, emulator, subscribe):
+    handler = event_handler(start, cloud)
+    subscribe(**push_to(handler))
+    values = "\u00e9" * 4_700_000
+    event = json.dumps({"kind": "result", "output_values": values}, ensure_ascii=False).encode()
+    emulator.publish({**heartbeat(uuid="large"), "data": base64.b64encode(event).decode()})
+    assert json.loads(wait_for_row(cloud, "result")["event"]) == {"output_values": values}
 
 
 def test_pubsub_gives_up_what_is_refused_and_delivers_the_rest(start, cloud, emulator, subscribe):
