@@ -1,0 +1,95 @@
+"""Faults in combinations that nobody thought of: drawn from a seed, which a failure names and which replays it."""
+
+import random
+
+import pytest
+
+from events import (DEAD_LETTERS, Event, cancellation, check_handled_once, deliver, errors_about, jobs_of,
+                    log, question)
+from upstreams import start_warm
+
+SEEDS = range(40)
+
+PLACES = [("bigquery", "POST", "insertAll"), ("kubernetes", "POST", "/jobs"), ("kubernetes", "GET", "/jobs/"),
+          ("kubernetes", "DELETE", "/jobs/"), ("container", "GET", "/clusters/"), ("metadata", "GET", "/token"),
+          ("*", None, None)]
+STATUSES = [401, 403, 404, 408, 409, 429, 500, 502, 503, 504, 301, 418]
+ENDS = ["close", "reset"]
+
+
+def draw_fault(chance):
+    """One fault of any sort that does not let a false success through."""
+    service, method, target = chance.choice(PLACES)
+    fault = {"service": service, "count": chance.randint(1, 4), "skip": chance.choice([0, 0, 0, 1, 2])}
+    if method:
+        fault.update(method=method, target=target)
+    sort = chance.choice(["status", "end", "wire", "status with effect"])
+    if sort.startswith("status"):
+        fault["status"] = chance.choice(STATUSES)
+        if fault["status"] == 404 and method in ("GET", "DELETE"):
+            fault["status"] = 500  # These would say that there is no Job, which is a lie and no fault.
+        if service == "*" and fault["status"] in (403, 404, 409):
+            fault["status"] = 502
+        if sort == "status with effect":
+            fault["effect"] = chance.choice([True, "late"])
+        if chance.random() < 0.2:
+            fault["headers"] = {"Retry-After": "0"}
+    elif sort == "end":
+        fault.update(end=chance.choice(ENDS), effect=chance.choice([True, False, "late"]))
+        fault.update(chance.choice([{}, {"endAfterBytes": chance.randint(1, 40)}, {"endAfterBodyBytes": 1}]))
+    else:
+        fault.update(chance.choice([
+            {"garbage": True}, {"interim": chance.randint(1, 12)}, {"framing": "chunked", "chunkBytes": 2},
+            {"framing": "close"}, {"gzip": True}, {"duplicateContentLength": True}, {"lengthAndChunked": True},
+            {"extra": "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"}, {"drip": {"bytes": 7, "everyMilliseconds": 1}},
+            {"bodyFillBytes": 8_388_609, "status": 200}]), effect=True)
+        if fault.get("bodyFillBytes"):
+            fault["effect"] = chance.choice([True, False])
+    if chance.random() < 0.3:
+        fault["delayMilliseconds"] = chance.randint(1, 20)
+    return fault
+
+
+def draw_events(chance):
+    """A few events; questions may be cancelled, and malformed ones are among them."""
+    events = []
+    for number in range(1, chance.randint(2, 5)):
+        kind = chance.choice(["heartbeat", "question", "question", "result", "malformed"])
+        if kind == "question":
+            events.append(question(number))
+        elif kind == "malformed":
+            events.append(Event(number, "heartbeat", sender=None))
+        else:
+            events.append(Event(number, kind, {"text": "é" * chance.choice([0, 1, 1_000, 30_000])}))
+    questions = [event for event in events if event.kind == "question"]
+    if questions and chance.random() < 0.4:
+        events.append(cancellation(9, chance.choice(questions)))
+    return events
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_whatever_fails_everything_is_there_once_in_the_end(start, shared, seed):
+    chance = random.Random(seed)
+    faults = [draw_fault(chance) for _ in range(chance.randint(1, 4))]
+    events = draw_events(chance)
+    program = start_warm(start, shared, DEAD_LETTER_TOPIC_NAME=DEAD_LETTERS)
+    shared.post("/faults", faults)
+    failures = 0
+    for event in events:
+        statuses = deliver(program.port, event)
+        assert set(statuses) <= {200, 503}, faults
+        failures += len(statuses) - 1
+        if "sender" in event.attributes:
+            assert len(errors_about(program, event)) == len(statuses) - 1, faults
+        # Once acknowledged, it may come again all the same.
+        if chance.random() < 0.3 and event.kind != "cancellation":
+            deliver(program.port, event)
+    cancelled = {event.question for event in events if event.kind == "cancellation"}
+    for event in events:
+        if "sender" not in event.attributes:
+            continue
+        if event.kind == "question" and event.question in cancelled:
+            assert not jobs_of(shared, event), faults
+        else:
+            check_handled_once(shared, event)
+    assert sum(line["severity"] == "ERROR" for line in log(program)) >= failures
