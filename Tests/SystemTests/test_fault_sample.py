@@ -1,5 +1,6 @@
 """Faults in combinations that nobody thought of: drawn from a seed, which a failure names and which replays it."""
 
+import os
 import random
 
 import pytest
@@ -8,7 +9,8 @@ from events import (DEAD_LETTERS, Event, cancellation, check_handled_once, deliv
                     log, question)
 from upstreams import start_warm
 
-SEEDS = range(40)
+#: More of them, for a long run, through the environment.
+SEEDS = range(int(os.environ.get("TWINED_FAULT_SEEDS", "40")))
 
 PLACES = [("bigquery", "POST", "insertAll"), ("kubernetes", "POST", "/jobs"), ("kubernetes", "GET", "/jobs/"),
           ("kubernetes", "DELETE", "/jobs/"), ("container", "GET", "/clusters/"), ("metadata", "GET", "/token"),
