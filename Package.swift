@@ -39,7 +39,8 @@ let package = Package(
         .target(name: "Net", dependencies: ["CHTTP", "COpenSSL", "CZlib", "CNet"], swiftSettings: strict),
         .target(name: "JSON", swiftSettings: strict),
         .target(name: "Functions", dependencies: ["Net", "JSON"], swiftSettings: strict),
-        .executableTarget(name: "twined-functions", dependencies: ["Functions"], swiftSettings: strict),
+        .executableTarget(
+            name: "twined-functions", dependencies: ["Functions", "Net"], swiftSettings: strict),
 
         // Never shipped: the pretend Google that tests, demo and benchmarks talk to, and a plain server.
         .target(
@@ -47,12 +48,18 @@ let package = Package(
         .executableTarget(name: "local-cloud", dependencies: ["LocalCloud"], swiftSettings: strict),
         .executableTarget(name: "echo-server", dependencies: ["Net"], swiftSettings: strict),
 
+        .target(
+            name: "TestSupport", dependencies: ["Net"], path: "Tests/TestSupport", swiftSettings: strictTests),
         .testTarget(name: "CHTTPTests", dependencies: ["CHTTP"], swiftSettings: strictTests),
-        .testTarget(name: "NetTests", dependencies: ["Net", "CHTTP"], swiftSettings: strictTests),
-        .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: strictTests),
-        .testTarget(name: "FunctionsTests", dependencies: ["Functions"], swiftSettings: strictTests),
         .testTarget(
-            name: "LocalCloudTests", dependencies: ["LocalCloud", "Net", "JSON"], swiftSettings: strictTests),
+            name: "NetTests", dependencies: ["Net", "TestSupport", "CHTTP"], swiftSettings: strictTests),
+        .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: strictTests),
+        .testTarget(
+            name: "FunctionsTests", dependencies: ["Functions", "JSON", "TestSupport"],
+            swiftSettings: strictTests),
+        .testTarget(
+            name: "LocalCloudTests", dependencies: ["TestSupport", "LocalCloud", "Net", "JSON"],
+            swiftSettings: strictTests),
         .testTarget(name: "TidyTests", swiftSettings: strictTests),
     ],
     cLanguageStandard: .c17

@@ -99,3 +99,15 @@ int cnet_start_thread(void (*body)(void *), void *argument) {
     if (error != 0) free(start);
     return error;
 }
+
+static char **cnet_argv;
+
+// glibc hands a constructor what main() gets. Without /proc the Swift runtime asks where it is installed, and
+// aborts when nothing answers; a static program needs no answer but some.
+__attribute__((constructor)) static void cnet_start(int argc, char **argv) {
+    (void)argc;
+    cnet_argv = argv;
+    setenv("SWIFT_ROOT", "/", 0);
+}
+
+char **cnet_arguments(void) { return cnet_argv; }

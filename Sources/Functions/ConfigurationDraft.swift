@@ -66,6 +66,12 @@ struct ConfigurationDraft: Sendable {
                         "\(missing) is not set. Expected it together with its counterpart, or neither"))
             }
         }
+        if let path = environment["SSL_CERT_FILE"], case .failure(let error) = environment.contents(of: path),
+            error != .tooLarge
+        {
+            problems.append(
+                .init(wrong: "SSL_CERT_FILE", path, expected: "the path of a PEM file; this one \(error)"))
+        }
         if let metricsPort, metricsPort == port, metricsPort != 0 {
             problems.append(
                 .init(

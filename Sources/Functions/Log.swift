@@ -3,8 +3,8 @@ public import Net
 
 /// The log: one JSON object a line, or readable lines on a terminal.
 ///
-/// A message is a constant; everything that varies is a field, which is not even put together where the severity
-/// is off. Tokens and inputs are never given to it.
+/// A message is a constant; everything that varies is a field, which is not even put together where the
+/// severity is off. Tokens and inputs are never given to it.
 @EventLoopActor
 public final class Log {
     /// Lines below it are not written.

@@ -12,7 +12,8 @@ public struct LogContext: Sendable, Equatable {
     /// Lines that belong to no request.
     public init() {}
 
-    /// Reads `traceparent` (W3C Trace Context), else `X-Cloud-Trace-Context`. A malformed one is as good as none.
+    /// Reads `traceparent` (W3C Trace Context), else `X-Cloud-Trace-Context`. A malformed one is as good as
+    /// none.
     public init(_ fields: HTTPFields, withExecutionID: Bool = false) {
         if let value = fields["traceparent"], let (trace, span) = Self.traceparent(value) {
             traceID = trace

@@ -39,10 +39,10 @@ public enum LogSeverity: Int, Sendable, Comparable, CaseIterable {
 
 /// One line of the log while it is put together.
 ///
-/// Whatever the values hold, the result is one line of at most `ServiceLimits.logLineBytesMax` bytes, all of them
-/// ASCII: everything else is escaped, so no reader can see a line break, a control sequence or a quote that
-/// came from outside. A value that is too long is cut, and one that no longer fits is left out; the member
-/// `truncated` says so.
+/// Whatever the values hold, the result is one line of at most `ServiceLimits.logLineBytesMax` bytes, all of
+/// them ASCII: everything else is escaped, so no reader can see a line break, a control sequence or a quote
+/// that came from outside. A value that is too long is cut, and one that no longer fits is left out; the
+/// member `truncated` says so.
 public struct LogLine: Sendable {
     /// What a line looks like.
     public enum Form: Sendable {
@@ -71,7 +71,7 @@ public struct LogLine: Sendable {
             literal("{\"severity\":\"")
             literal(severity.name)
             literal("\",\"message\":\"")
-            JSONEscaping.append(Array(message.description.utf8), to: &bytes, form: .ascii)
+            escaped(message)
             literal("\",\"time\":\"")
             bytes.append(contentsOf: timestamp)
             bytes.append(UInt8(ascii: "\""))
@@ -81,7 +81,7 @@ public struct LogLine: Sendable {
             literal(severity.name)
             bytes.append(
                 contentsOf: repeatElement(UInt8(ascii: " "), count: 8 - severity.name.utf8CodeUnitCount))
-            JSONEscaping.append(Array(message.description.utf8), to: &bytes, form: .ascii)
+            escaped(message)
         }
     }
 
@@ -159,6 +159,12 @@ public struct LogLine: Sendable {
         if bytes.count <= ServiceLimits.logLineBytesMax - Self.tailBytes { return }
         bytes.removeLast(bytes.count - start)
         isTruncated = true
+    }
+
+    private mutating func escaped(_ text: StaticString) {
+        text.withUTF8Buffer { buffer in
+            unsafe JSONEscaping.append(Span(_unsafeElements: buffer), to: &bytes, form: .ascii)
+        }
     }
 
     private mutating func literal(_ text: StaticString) {

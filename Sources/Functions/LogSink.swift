@@ -14,8 +14,8 @@ public protocol LogSink: AnyObject, Sendable {
 
 /// Standard error, which is never waited for.
 ///
-/// The descriptor is shared with whoever started the program, so it must not be made non-blocking. Instead the
-/// kernel is asked first, and never given more than a pipe that has room is sure to take.
+/// The descriptor is shared with whoever started the program, so it must not be made non-blocking. Instead
+/// the kernel is asked first, and never given more than a pipe that has room is sure to take.
 @EventLoopActor
 public final class StandardErrorSink: LogSink {
     private let descriptor: CInt
@@ -34,7 +34,8 @@ public final class StandardErrorSink: LogSink {
     /// Whether it is a terminal, where people read.
     public var isTerminal: Bool { isatty(descriptor) == 1 }
 
-    /// Writes the line at once if standard error takes it, holds it otherwise, drops it where too much is held.
+    /// Writes the line at once if standard error takes it, holds it otherwise, drops it where too much is
+    /// held.
     public func write(_ line: [UInt8]) {
         if isClosed {
             droppedLines += 1

@@ -50,6 +50,7 @@ public enum Service {
 
     /// Runs the program. `arguments` are those of the process, its name first. Returns the exit status.
     public static func run(_ arguments: [String], environment: Environment = .process) -> Int32 {
+        occupyStandardDescriptors()
         switch Command(Array(arguments.dropFirst()), environment: environment) {
         case .version:
             write("twined-functions \(Version.current)\n", to: 1)
@@ -71,7 +72,7 @@ public enum Service {
     }
 
     private static func run(_ kind: FunctionKind, _ environment: Environment) -> Int32 {
-        forbidCoreDumps()
+        Process.forbidCoreDumps()
         let configuration: Configuration
         do throws(ConfigurationError) {
             configuration = try Configuration(kind, environment: environment)
@@ -167,10 +168,12 @@ public enum Service {
 
     // MARK: The process
 
-    /// Memory holds access tokens: none of it may end in a file.
-    private static func forbidCoreDumps() {
-        var none = rlimit(rlim_cur: 0, rlim_max: 0)
-        _ = unsafe setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &none)
+    /// Where the starter closed standard input, output or error, nothing takes their place: else a socket
+    /// would have the number that lines of the log are written to.
+    private static func occupyStandardDescriptors() {
+        for descriptor: CInt in 0...2 where fcntl(descriptor, F_GETFD) < 0 {
+            _ = unsafe open("/dev/null", O_RDWR)
+        }
     }
 
     private static func write(_ text: String, to descriptor: CInt) {

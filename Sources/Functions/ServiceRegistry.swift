@@ -10,6 +10,11 @@ protocol ServiceHandler: Handler {
     func warmUp(deadline: Deadline) async
 }
 
+extension ServiceHandler {
+    /// A cluster's API server always takes it.
+    var needsToken: Bool { true }
+}
+
 /// Answers whether a service revision exists, and which revision is a service's default.
 @EventLoopActor
 final class ServiceRegistry: ServiceHandler {
@@ -36,30 +41,30 @@ final class ServiceRegistry: ServiceHandler {
     @EventLoopActor
     private final class Lookup {
         let gate = Gate()
-        var answer = Answer.failed(.timedOut)
+        var answer = Answer.missing
     }
 
+    let needsToken: Bool
     private let registry: ArtifactRegistry
     private let pathPrefix: [UInt8]?
     private let timeoutMilliseconds: UInt64
-    private let parts: ServiceParts
+    private let log: Log
     private var lookups: [Question: Lookup] = [:]
 
     init(_ configuration: ServiceRegistryConfiguration, _ parts: ServiceParts) {
+        let endpoint = configuration.service.endpoints.artifactRegistry
         registry = ArtifactRegistry(
-            repository: configuration.repository, endpoint: configuration.service.endpoints.artifactRegistry,
-            token: parts.token, quotaProjectID: configuration.service.quotaProjectID, caller: parts.caller,
-            log: parts.log)
+            repository: configuration.repository,
+            api: GoogleAPI(endpoint, parts, quotaProjectID: configuration.service.quotaProjectID))
+        needsToken = endpoint.carriesToken
         pathPrefix = configuration.pathPrefix
         timeoutMilliseconds = configuration.lookupTimeoutMilliseconds
-        self.parts = parts
+        log = parts.log
     }
-
-    var needsToken: Bool { registry.needsToken }
 
     func warmUp(deadline: Deadline) async {
         // A failure shows, and is logged, when a request needs what is prepared here.
-        await parts.exchange.prepareConnection(to: registry.origin, deadline: deadline)
+        await registry.prepare(deadline: deadline)
     }
 
     func handle(_ request: consuming HTTPRequest, deadline: Deadline) async -> HTTPResponse {
@@ -78,7 +83,7 @@ final class ServiceRegistry: ServiceHandler {
         }
         let tag = request.query.flatMap { URLForm.firstValue(of: "revision_tag", in: $0) } ?? []
         let question = Self.question(name, tag)
-        let context = parts.log.context(of: request.fields)
+        let context = log.context(of: request.fields)
         guard let question else { return Self.missing(name, isDefault: tag.isEmpty) }
         let ownDeadline = min(deadline, .after(milliseconds: timeoutMilliseconds))
         let answer = await self.answer(question, ownDeadline, context)
@@ -112,7 +117,9 @@ final class ServiceRegistry: ServiceHandler {
 
     private func answer(_ question: Question, _ deadline: Deadline, _ context: LogContext) async -> Answer {
         let lookup = lookups[question] ?? start(question, deadline, context)
-        guard await lookup.gate.wait(until: deadline) else { return .failed(.timedOut) }
+        guard await lookup.gate.wait(until: deadline) else {
+            return .failed(.init(kind: .timedOut, reason: "no time was left to wait", mayPass: true))
+        }
         return lookup.answer
     }
 
@@ -140,10 +147,11 @@ final class ServiceRegistry: ServiceHandler {
                     .map { .found($0) } ?? .missing
             }
         } catch {
-            parts.log.write(.error, "a look-up failed", context) { line in
+            log.write(error.mayPass ? .warning : .error, "a look-up failed", context) { line in
                 line.field("service", question.name.text)
                 if case .exists(_, let tag) = question { line.field("tag", tag.text) }
-                line.field("reason", literal: error.reason)
+                line.field("upstream", Upstream.artifactRegistry.rawValue)
+                line.field("reason", error.reason)
                 line.field("ms", Int((EventLoop.shared.nowNanoseconds - start) / 1_000_000))
             }
             return .failed(error)
@@ -159,7 +167,8 @@ final class ServiceRegistry: ServiceHandler {
         case .found(let tag) where isDefault: json(tag)
         case .found: text(200, "Service revision found")
         case .missing: missing(name, isDefault: isDefault)
-        case .failed(.timedOut): text(504, "Artifact Registry did not answer in time")
+        case .failed(let failure) where failure.kind == .timedOut:
+            text(504, "Artifact Registry did not answer in time")
         case .failed: text(502, "Artifact Registry could not be asked")
         }
     }
@@ -185,16 +194,5 @@ final class ServiceRegistry: ServiceHandler {
         var response = HTTPResponse.text(status, text)
         response.fields.append("X-Content-Type-Options", "nosniff")
         return response
-    }
-}
-
-extension ArtifactRegistry.Failure {
-    /// For a log.
-    var reason: StaticString {
-        switch self {
-        case .timedOut: "no answer in time"
-        case .refused: "no usable answer"
-        case .repositoryMissing: "the repository does not exist"
-        }
     }
 }

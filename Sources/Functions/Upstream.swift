@@ -16,8 +16,8 @@ public struct UpstreamResult: Sendable {
 
     /// What came last.
     public let last: Last
-    /// What it means. Never `again`, `freshToken` or `askClusterAnew`: those have been done, and where they have not
-    /// helped it is `unavailable`.
+    /// What it means. Never `again`, `freshToken` or `askClusterAnew`: those have been done, and where they
+    /// have not helped it is `unavailable`.
     public let reaction: Reaction
     /// How many requests were sent.
     public let attempts: Int
@@ -47,17 +47,6 @@ public struct UpstreamResult: Sendable {
         case .noToken(.failed): false
         }
     }
-
-    /// Adds to a line what came last, and how often it was tried.
-    func describe(in line: inout LogLine) {
-        switch last {
-        case .answer(let response): line.field("status", response.status)
-        case .failure(let error): line.field("reason", error.description)
-        case .noToken(let error): line.field("reason", error.description)
-        case .notSent: line.field("reason", literal: "the deadline had passed")
-        }
-        line.field("attempt", attempts)
-    }
 }
 
 /// The one way to call an upstream: token, request, meaning of the answer, and whether and when to try again.
@@ -67,7 +56,7 @@ public struct UpstreamResult: Sendable {
 public final class UpstreamCaller {
     private let exchange: any HTTPExchange
     private let log: Log
-    private var budgets: [Upstream: RetryBudget] = [:]
+    private var budgets = [RetryBudget](repeating: RetryBudget(), count: Upstream.allCases.count)
 
     /// A caller whose requests go through `exchange`.
     public init(exchange: any HTTPExchange, log: Log) {
@@ -81,12 +70,14 @@ public final class UpstreamCaller {
     /// - Parameters:
     ///   - origin: where the first request goes.
     ///   - source: where the token of each attempt comes from; nil where none may be sent.
-    ///   - renewOrigin: asks the cluster's endpoint anew, once a call, when the one that was used cannot be reached;
-    ///     nil from it ends the call.
+    ///   - attemptMillisecondsMax: the longest time for one attempt, where Retry would give more.
+    ///   - renewOrigin: asks the cluster's endpoint anew, once a call, when the one that was used cannot be
+    ///     reached; nil from it ends the call.
     ///   - request: makes the request of each attempt from the value of the Authorization field.
     public func call(
         _ upstream: Upstream, at origin: Origin, deadline: Deadline, token source: AccessToken? = nil,
-        context: LogContext = LogContext(), renewOrigin: (@EventLoopActor () async -> Origin?)? = nil,
+        attemptMillisecondsMax: UInt64 = .max, context: LogContext = LogContext(),
+        renewOrigin: (@EventLoopActor () async -> Origin?)? = nil,
         _ request: (_ authorization: [UInt8]?) -> HTTPRequest
     ) async -> UpstreamResult {
         var retry = Retry(deadlineNanoseconds: deadline.nanoseconds)
@@ -108,10 +99,13 @@ public final class UpstreamCaller {
                 return UpstreamResult(last: last, reaction: .unavailable, attempts: attempts)
             }
             attempts += 1
-            last = await send(request(token?.authorization), to: origin, Deadline(nanoseconds: attemptEnd))
+            let longest = attemptMillisecondsMax.multipliedReportingOverflow(by: 1_000_000)
+            let own = start.addingReportingOverflow(longest.overflow ? .max : longest.partialValue)
+            let end = own.overflow ? attemptEnd : min(attemptEnd, own.partialValue)
+            last = await send(request(token?.authorization), to: origin, Deadline(nanoseconds: end))
             let reaction = Policy.reaction(to: Self.outcome(of: last, from: upstream), of: upstream)
             if reaction.isFinal {
-                if reaction.isSuccess { budgets[upstream, default: RetryBudget()].succeeded() }
+                if reaction.isSuccess { budgets[upstream.index].succeeded() }
                 return UpstreamResult(last: last, reaction: reaction, attempts: attempts)
             }
             logAttempt(upstream, last, attempts, start, context)
@@ -159,7 +153,7 @@ public final class UpstreamCaller {
         let decision = retry.decide(
             after: reaction, retryAfterNanoseconds: retryAfter,
             nowNanoseconds: EventLoop.shared.nowNanoseconds,
-            budget: &budgets[upstream, default: RetryBudget()], random: .random(in: .min ... .max))
+            budget: &budgets[upstream.index], random: .random(in: .min ... .max))
         switch decision {
         case .attempt: return true
         case .attemptAt(let nanoseconds):
@@ -182,6 +176,23 @@ public final class UpstreamCaller {
             }
             line.field("attempt", attempt)
             line.field("ms", Int((EventLoop.shared.nowNanoseconds - start) / 1_000_000))
+        }
+    }
+}
+
+extension Upstream {
+    /// Its place among the budgets: an enumeration with texts would be hashed by its text on every call.
+    var index: Int {
+        switch self {
+        case .metadata: 0
+        case .tokenEndpoint: 1
+        case .bigQuery: 2
+        case .clusterManager: 3
+        case .kubernetesCreate: 4
+        case .kubernetesGet: 5
+        case .kubernetesDelete: 6
+        case .artifactRegistry: 7
+        case .pubSub: 8
         }
     }
 }

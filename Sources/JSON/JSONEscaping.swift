@@ -52,11 +52,43 @@ public enum JSONEscaping {
             if byte < 0x80 {
                 append(ascii: byte, to: &output, form)
                 position += 1
-            } else {
+                continue
+            }
+            // Text in another script comes in runs.
+            while position < end, bytes[position] >= 0x80 {
                 position = append(nonASCIIAt: position, of: bytes, to: &output, form)
             }
         }
         return position
+    }
+
+    /// Escapes what stands from `start` on in place: JSON text, which has no control characters, so that
+    /// only its quotes and backslashes need something before them.
+    static func escapeText(in output: inout [UInt8], from start: Int) {
+        let end = output.count
+        let escapes = escapedCount(output.span, start..<end)
+        output.append(addingCapacity: escapes) { span in
+            for _ in 0..<escapes { span.append(0) }
+        }
+        var bytes = output.mutableSpan
+        var source = end
+        var target = end + escapes
+        while target > source {
+            source -= 1
+            target -= 1
+            let byte = bytes[source]
+            bytes[target] = byte
+            if byte == 0x22 || byte == 0x5C {
+                target -= 1
+                bytes[target] = 0x5C
+            }
+        }
+    }
+
+    private static func escapedCount(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Int {
+        var count = 0
+        for position in range where bytes[position] == 0x22 || bytes[position] == 0x5C { count += 1 }
+        return count
     }
 
     /// The position of the first byte that cannot be copied as it is.

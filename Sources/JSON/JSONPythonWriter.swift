@@ -206,10 +206,12 @@ struct JSONPythonWriter {
             let run = JSONEscaping.plainRun(bytes, from: position, to: range.upperBound)
             output.append(copying: bytes, position..<run)
             position = run
-            guard position < range.upperBound else { return }
-            let (codePoint, next) = Self.character(bytes, at: position, to: range.upperBound)
-            append(codePoint, to: &output)
-            position = next
+            // What cannot be copied seldom comes alone: neither does text in another script.
+            while position < range.upperBound, bytes[position] >= 0x7F || bytes[position] == 0x5C {
+                let (codePoint, next) = Self.character(bytes, at: position, to: range.upperBound)
+                append(codePoint, to: &output)
+                position = next
+            }
         }
     }
 
@@ -220,7 +222,8 @@ struct JSONPythonWriter {
         let byte = bytes[position]
         if byte == 0x5C { return Unescaping.escape(bytes, at: position, to: end) }
         if byte < 0x80 { return (UInt32(byte), position + 1) }
-        let length = UTF8Grammar.sequenceLength(bytes, at: position, to: end)
+        // The parser has proven the sequence, so its first byte says how long it is.
+        let length = byte < 0xE0 ? 2 : byte < 0xF0 ? 3 : 4
         return (UTF8Grammar.codePoint(bytes, at: position, length), position + length)
     }
 

@@ -141,6 +141,25 @@ public struct JSONWriter: Sendable {
         endValue()
     }
 
+    /// Writes a string that holds another JSON text: a value in Python's form.
+    ///
+    /// The text is written in place and escaped in place, so that a large event exists once less.
+    ///
+    /// - Returns: what `appendPythonText` returns. When it is false, the string written is of no use.
+    public mutating func string(
+        pythonTextOf value: JSONDocument.Value, form: JSONPythonForm = .standard,
+        omitting omitted: [String] = []
+    ) -> Bool {
+        beginValue()
+        output.append(0x22)
+        let start = output.count
+        let isComplete = value.appendPythonText(to: &output, form: form, omitting: omitted)
+        JSONEscaping.escapeText(in: &output, from: start)
+        output.append(0x22)
+        endValue()
+        return isComplete
+    }
+
     /// Writes a member that is a string.
     public mutating func member(_ name: String, _ text: String) {
         key(name)

@@ -38,11 +38,14 @@ enum PythonFloat {
     /// Appends a finite double.
     static func append(_ value: Double, to output: inout OutputSpan<UInt8>) {
         precondition(value.isFinite, "the parser lets only finite numbers in")
-        // Swift's description has the same shortest digits. It is positional up to 2^53 only, and shapes its
-        // exponents alike.
+        // Swift's description has the same shortest digits, and the same shape between 1e-4 and 2^53.
+        // Above, it goes over to exponents earlier than Python.
         let description = value.description
         let text = description.utf8
-        guard let mark = text.firstIndex(of: 0x65) else { return output.append(ascii: description) }
+        let isPositional = (1e-4..<9_007_199_254_740_992).contains(abs(value)) || value == 0
+        guard !isPositional, let mark = text.firstIndex(of: 0x65) else {
+            return output.append(ascii: description)
+        }
         var digits: [UInt8] = []
         digits.reserveCapacity(20)
         for byte in text[..<mark] where byte &- 0x30 < 10 { digits.append(byte) }

@@ -49,7 +49,8 @@ extension HTTPResponse {
     static var googleUnauthorized: HTTPResponse {
         .googleError(
             401,
-            "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other "
+            "Request had invalid authentication credentials. Expected OAuth 2 access token, login "
+                + "cookie or other "
                 + "valid authentication credential.", "UNAUTHENTICATED", reason: "authError")
     }
 

@@ -105,8 +105,8 @@ final class ArtifactRegistry: Service {
         }
     }
 
-    /// A package's name out of an id that was decoded once: `my-org%2Fmy-service`. Nil when it was sent with
-    /// a bare slash, which is another path.
+    /// A package's name out of an id that was decoded once: `my-org%2Fmy-service`. Nil when it was sent
+    /// with a bare slash, which is another path.
     private func package(_ identifier: String) -> String? {
         if identifier.utf8.contains(UInt8(ascii: "/")) { return nil }
         return Target.decodedText(Array(identifier.utf8)[...])
@@ -155,7 +155,8 @@ final class ArtifactRegistry: Service {
             "name", "\(cloud.repositoryIdentifier)/dockerImages/\(encoded(image.package))@\(image.digest)")
         json.member(
             "uri",
-            "europe-west1-docker.pkg.dev/\(cloud.project)/octue-twined-services/\(image.package)@\(image.digest)"
+            "europe-west1-docker.pkg.dev/\(cloud.project)/octue-twined-services/\(image.package)"
+                + "@\(image.digest)"
         )
         if !image.tags.isEmpty {
             json.key("tags")

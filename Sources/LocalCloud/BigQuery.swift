@@ -199,8 +199,8 @@ enum BigQueryAnswers {
         var response = HTTPResponse(
             status: 413,
             body: Array(
-                "<!DOCTYPE html>\n<title>Error 413 (Request Entity Too Large)!!1</title>\n<p>Your client issued a "
-                    .utf8) + Array("request that was too large.\n".utf8))
+                ("<!DOCTYPE html>\n<title>Error 413 (Request Entity Too Large)!!1</title>\n"
+                    + "<p>Your client issued a request that was too large.\n").utf8))
         response.fields.append("Content-Type", "text/html; charset=UTF-8")
         return response
     }

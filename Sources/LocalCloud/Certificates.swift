@@ -9,16 +9,16 @@ final class Certificates {
         "DNS:localhost", "DNS:*.googleapis.com", "DNS:*.mtls.googleapis.com", "DNS:metadata.google.internal",
     ]
 
-    let publicAuthority: CertificateAuthority
-    private(set) var clusterAuthority: CertificateAuthority
-    private var unknownAuthority: CertificateAuthority?
+    let publicAuthority: CertificateIssuer
+    private(set) var clusterAuthority: CertificateIssuer
+    private var unknownAuthority: CertificateIssuer?
     private let addresses: [String]
     /// One for all public listeners: they are one host.
     private var publicIdentity: CertificateIdentity?
 
     init(address: String) throws(CertificateError) {
-        publicAuthority = try CertificateAuthority(commonName: "local-cloud public CA")
-        clusterAuthority = try CertificateAuthority(commonName: "local-cloud cluster CA")
+        publicAuthority = try CertificateIssuer(commonName: "local-cloud public CA")
+        clusterAuthority = try CertificateIssuer(commonName: "local-cloud cluster CA")
         addresses = ["127.0.0.1", "::1"].contains(address) ? [] : ["IP:\(address)"]
     }
 
@@ -53,7 +53,7 @@ final class Certificates {
     }
 
     func rotateClusterAuthority() throws(CertificateError) {
-        clusterAuthority = try CertificateAuthority(commonName: "local-cloud cluster CA")
+        clusterAuthority = try CertificateIssuer(commonName: "local-cloud cluster CA")
     }
 
     /// Who signs a certificate that a test asks for.
@@ -65,10 +65,10 @@ final class Certificates {
         switch issuer {
         case .public: return try publicAuthority.issue(request)
         case .cluster: return try clusterAuthority.issue(request)
-        case .self: return try CertificateAuthority.selfSigned(request)
+        case .self: return try CertificateIssuer.selfSigned(request)
         case .unknown:
             if let unknownAuthority { return try unknownAuthority.issue(request) }
-            let made = try CertificateAuthority(commonName: "nobody trusts this CA")
+            let made = try CertificateIssuer(commonName: "nobody trusts this CA")
             unknownAuthority = made
             return try made.issue(request)
         }

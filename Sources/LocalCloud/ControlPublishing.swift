@@ -27,7 +27,7 @@ extension ControlChanges {
         }
         subscription.deliveriesMax = try object.integer("deliveriesMax", 1...1_000_000) ?? 20
         // The client keeps at most this many connections to one endpoint.
-        subscription.concurrencyMax = try object.integer("concurrencyMax", 1...10_000) ?? 100
+        subscription.concurrencyMax = try object.integer("concurrencyMax", 1...10_000) ?? 64
         subscription.hasOrderingKey = try object.flag("orderingKey") ?? true
         subscription.hasDeliveryAttempt = try object.flag("deliveryAttempt") ?? true
         if let name = try object.string("spelling") {

@@ -36,6 +36,9 @@ final class Counters {
     private var connections = [Int](repeating: 0, count: ServiceName.allCases.count)
     private var statuses = [Int](repeating: 0, count: 600)
     private var waiting: [Waiting] = []
+    /// How many connections a service's listener has accepted in all; asked for when it is wanted.
+    var accepted: (ServiceName) -> Int = { _ in 0 }
+    private var acceptedBefore = [Int](repeating: 0, count: ServiceName.allCases.count)
 
     /// One who waits until all of some conditions hold.
     @EventLoopActor
@@ -75,6 +78,7 @@ final class Counters {
         switch name[..<dot] {
         case "requests": return ServiceName(rawValue: rest).map { requests[$0.index] }
         case "connections": return ServiceName(rawValue: rest).map { connections[$0.index] }
+        case "accepted": return ServiceName(rawValue: rest).map { accepted($0) - acceptedBefore[$0.index] }
         case "statuses":
             guard let status = Int(rest), statuses.indices.contains(status) else { return nil }
             return statuses[status]
@@ -88,6 +92,7 @@ final class Counters {
         for service in ServiceName.allCases where service != .control {
             list.append(("requests.\(service.rawValue)", requests[service.index]))
             list.append(("connections.\(service.rawValue)", connections[service.index]))
+            list.append(("accepted.\(service.rawValue)", accepted(service) - acceptedBefore[service.index]))
         }
         for status in statuses.indices where statuses[status] > 0 {
             list.append(("statuses.\(status)", statuses[status]))
@@ -98,6 +103,7 @@ final class Counters {
     /// Begins again at zero.
     func reset() {
         for index in connections.indices { connections[index] = 0 }
+        for service in ServiceName.allCases { acceptedBefore[service.index] = accepted(service) }
         for index in values.indices { values[index] = 0 }
         for index in requests.indices { requests[index] = 0 }
         for index in statuses.indices { statuses[index] = 0 }
@@ -107,11 +113,23 @@ final class Counters {
     /// Waits until all `conditions` hold. Returns false when `deadline` passes before.
     func wait(for conditions: [CounterCondition], until deadline: Deadline) async -> Bool {
         if hold(conditions) { return true }
+        if conditions.contains(where: { $0.counter.hasPrefix("accepted.") }) {
+            return await look(at: conditions, until: deadline)
+        }
         let waiter = Waiting(conditions)
         waiting.append(waiter)
         let opened = await waiter.gate.wait(until: deadline)
         if !opened { waiting.removeAll { $0 === waiter } }
         return opened
+    }
+
+    /// What listeners accept tells nobody, so it is looked at again and again.
+    private func look(at conditions: [CounterCondition], until deadline: Deadline) async -> Bool {
+        while !deadline.hasPassed {
+            await EventLoop.shared.sleep(until: min(deadline, .after(milliseconds: 10)))
+            if hold(conditions) { return true }
+        }
+        return false
     }
 
     private func hold(_ conditions: [CounterCondition]) -> Bool {

@@ -101,6 +101,7 @@ final class FaultTable {
             faults.removeAll { identifiers.contains($0.id) }
         } else {
             faults = []
+            pending = [:]
         }
         let released = release
         release = Gate()

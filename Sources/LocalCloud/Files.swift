@@ -43,6 +43,13 @@ enum Files {
         }
     }
 
+    /// Removes a folder of our own with these files in it. What cannot be removed stays, for the system to
+    /// clear.
+    static func remove(_ directory: String, _ files: [String]) {
+        for file in files { _ = unsafe unlink("\(directory)/\(file)") }
+        _ = unsafe rmdir(directory)
+    }
+
     private static var reason: String {
         guard let text = unsafe strerror(errno) else { return "error \(errno)" }
         return unsafe String(cString: text)

@@ -70,7 +70,8 @@ enum JobValidation {
                 errors.append(
                     .invalid(
                         field, text: variable.name,
-                        "a valid environment variable name must consist only of printable ASCII characters other "
+                        "a valid environment variable name must consist only of printable ASCII "
+                            + "characters other "
                             + "than '='"))
             }
         }

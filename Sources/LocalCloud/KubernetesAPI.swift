@@ -18,7 +18,8 @@ final class KubernetesAPI: Service {
     static let bodyBytesMax = 3_145_728
     private static let compressedAboveBytes = 131_072
     private static let preservedWarning =
-        "299 - \"child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to "
+        "299 - \"child pods are preserved by default when jobs are deleted; set "
+        + "propagationPolicy=Background to "
         + "remove them or set propagationPolicy=Orphan to suppress this warning\""
 
     private let cloud: Cloud

@@ -79,12 +79,14 @@ struct DeleteOptions {
     func mismatch(with job: LiveJob) -> String? {
         if let uid, uid != job.uid {
             return
-                "the UID in the precondition (\(uid)) does not match the UID in record (\(job.uid)). The object "
+                "the UID in the precondition (\(uid)) does not match the UID in record "
+                + "(\(job.uid)). The object "
                 + "might have been deleted and then recreated"
         }
         if let resourceVersion, resourceVersion != String(job.text.resourceVersion) {
             return
-                "the ResourceVersion in the precondition (\(resourceVersion)) does not match the ResourceVersion "
+                "the ResourceVersion in the precondition (\(resourceVersion)) does not match the "
+                + "ResourceVersion "
                 + "in record (\(job.text.resourceVersion)). The object might have been modified"
         }
         return nil

@@ -138,7 +138,8 @@ enum KubernetesDiscovery {
         _ version: String, _ list: [(name: String, kind: String, isNamespaced: Bool, verbs: String)]
     ) -> String {
         let entries = list.map { entry in
-            #"{"name":"\#(entry.name)","singularName":"\#(entry.kind.lowercased())","namespaced":\#(entry.isNamespaced)"#
+            #"{"name":"\#(entry.name)","singularName":"\#(entry.kind.lowercased())","#
+                + #""namespaced":\#(entry.isNamespaced)"#
                 + #","kind":"\#(entry.kind)","verbs":[\#(entry.verbs)]}"#
         }
         return #"{"kind":"APIResourceList","apiVersion":"v1","groupVersion":"\#(version)","resources":["#

@@ -1,16 +1,20 @@
 /// Kubernetes' grammars of names, and what an API server says about a text outside of them.
 enum KubernetesName {
     static let subdomainMessage =
-        "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must "
+        "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or "
+        + "'.', and must "
         + "start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
         + "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
     static let labelMessage =
-        "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and "
+        "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and "
+        + "must start and "
         + "end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is "
         + "'[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
     static let labelValueMessage =
-        "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must "
-        + "start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used "
+        "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or "
+        + "'.', and must "
+        + "start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or "
+        + "'12345', regex used "
         + "for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
     static let keyMessage =
         "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "

@@ -138,7 +138,8 @@ enum KubernetesStatus {
     static var unsupportedMediaType: HTTPResponse {
         failure(
             415, "UnsupportedMediaType",
-            "the body of the request was in an unknown format - accepted media types include: application/json, "
+            "the body of the request was in an unknown format - accepted media types include: "
+                + "application/json, "
                 + "application/yaml, application/vnd.kubernetes.protobuf")
     }
 
@@ -201,7 +202,8 @@ enum KubernetesStatus {
     static var quotaConflict: HTTPResponse {
         failure(
             409, "Conflict",
-            "Operation cannot be fulfilled on resourcequotas \"jobs\": the object has been modified; please apply "
+            "Operation cannot be fulfilled on resourcequotas \"jobs\": the object has been "
+                + "modified; please apply "
                 + "your changes to the latest version and try again",
             details: Details(name: "jobs", kind: "resourcequotas"))
     }

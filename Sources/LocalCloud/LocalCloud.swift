@@ -57,6 +57,8 @@ public final class LocalCloud {
             listeners[service] = listener
         }
         container.cluster = initialCluster()
+        cloud.counters.accepted = { [weak self] service in self?.listeners[service]?.connectionsAccepted ?? 0
+        }
         try openFront()
         do throws(FileError) {
             try Files.write(
@@ -76,9 +78,22 @@ public final class LocalCloud {
         while !(await stopped.wait(until: .after(milliseconds: 3_600_000))) {}
     }
 
-    /// Ends every listener; what is in flight is abandoned.
+    /// Lets `waitUntilStopped()` return.
     public func stop() {
         stopped.open()
+    }
+
+    /// Ends every listener and connection, lets go what hangs, and removes the folder if it was a
+    /// temporary one.
+    public func close() async {
+        cloud.faults.clear(nil)
+        pubSub.push.reset(keepsSubscriptions: false)
+        front?.stop()
+        for listener in listeners.values { await listener.close() }
+        if options.directory == nil {
+            Files.remove(
+                directory, ["ca.pem", "cluster-ca.pem", "event-handler.env", "service-registry.env"])
+        }
     }
 
     /// Whether requests are kept from the start.

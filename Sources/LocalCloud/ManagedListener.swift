@@ -9,6 +9,7 @@ final class ManagedListener {
     private(set) var port: UInt16
     private var certificate: CertificateIdentity?
     private var server: HTTPServer?
+    private var acceptedByEarlierServers = 0
     /// Whether it presents a certificate that a test has asked for.
     private(set) var isForeign = false
     private let connections: Connections
@@ -28,17 +29,13 @@ final class ManagedListener {
 
     var isOpen: Bool { server != nil }
 
+    /// Connections accepted so far, those without a request or a finished handshake as well.
+    var connectionsAccepted: Int { acceptedByEarlierServers + (server?.connectionsAccepted ?? 0) }
+
     /// Listens, and serves in a task of its own until `close`.
     func open() throws(LocalCloudError) {
         if server != nil { return }
-        var tls: TLSServerContext?
-        if let certificate {
-            tls = TLSServerContext(
-                certificateChainPEM: certificate.chainPEM, privateKeyPEM: certificate.keyPEM)
-            guard tls != nil else {
-                throw LocalCloudError(description: "\(name.rawValue): certificate and key do not fit")
-            }
-        }
+        let tls = try certificate.map { certificate throws(LocalCloudError) in try context(certificate) }
         // A handler that hangs on purpose must not be cut off: a day.
         let server = HTTPServer(
             handler: handler,
@@ -53,6 +50,20 @@ final class ManagedListener {
         EventLoop.shared.start { await server.run() }
     }
 
+    private func context(_ certificate: CertificateIdentity) throws(LocalCloudError) -> TLSServerContext {
+        guard
+            let context = TLSServerContext(
+                certificateChainPEM: certificate.chainPEM, privateKeyPEM: certificate.keyPEM,
+                requestsClientCertificate: name == .kubernetes, allowsWeakCertificates: true)
+        else {
+            throw LocalCloudError(
+                description:
+                    "\(name.rawValue): OpenSSL will not present this certificate"
+            )
+        }
+        return context
+    }
+
     /// Stops listening, and closes the connections that have brought requests; returns once the port is free.
     func close() async {
         guard let server else { return }
@@ -60,10 +71,12 @@ final class ManagedListener {
         server.stop()
         connections.close(of: name)
         while server.port != 0 { await EventLoop.shared.sleep(until: .after(milliseconds: 1)) }
+        acceptedByEarlierServers += server.connectionsAccepted
     }
 
     /// Presents another certificate to new connections; those that are open are closed.
     func present(_ certificate: CertificateIdentity, isForeign: Bool) async throws(LocalCloudError) {
+        _ = try context(certificate)
         self.certificate = certificate
         self.isForeign = isForeign
         guard isOpen else { return }

@@ -75,7 +75,7 @@ public struct LocalCloudOptions: Sendable {
     public static let help = """
         local-cloud: a pretend Google on loopback, for tests, demo and benchmarks (docs/LOCAL_CLOUD.md)
 
-          --directory DIR      where ca.pem, cluster-ca.pem and the .env files go (default: a temporary folder)
+          --directory DIR      for ca.pem, cluster-ca.pem and the .env files (default: a temporary folder)
           --address ADDRESS    loopback address of every listener (default 127.0.0.1)
           --port SERVICE=PORT  a fixed port (default: chosen by the kernel); may be repeated. Services:
                                control metadata bigquery container kubernetes artifactregistry pubsub

@@ -34,13 +34,15 @@ enum Presets {
         "timeout-plain": Answer(
             status: 504, headers: [("Content-Type", "text/plain; charset=utf-8")],
             body: Array(
-                (#"{"metadata":{},"status":"Failure","message":"Timeout: request did not complete within the "#
-                    + #"allotted timeout","reason":"Timeout","details":{},"code":504}"#).utf8)),
+                (#"{"metadata":{},"status":"Failure","#
+                    + #""message":"Timeout: request did not complete within the allotted timeout","#
+                    + #""reason":"Timeout","details":{},"code":504}"#).utf8)),
         "webhook": json(
             KubernetesStatus.failure(
                 500, "InternalError",
-                "Internal error occurred: failed calling webhook \"mjob.kb.io\": failed to call webhook: Post "
-                    + "\"https://kueue-webhook-service.kueue-system.svc:443/mutate-batch-v1-job?timeout=10s\": "
+                "Internal error occurred: failed calling webhook \"mjob.kb.io\": failed to call webhook: "
+                    + "Post \"https://kueue-webhook-service.kueue-system.svc:443/mutate-batch-v1-job"
+                    + "?timeout=10s\": "
                     + "context deadline exceeded",
                 details: .init(
                     causes: [
@@ -52,7 +54,8 @@ enum Presets {
         "terminating": json(
             KubernetesStatus.failure(
                 403, "Forbidden",
-                "jobs.batch \"question-late\" is forbidden: unable to create new content in namespace default "
+                "jobs.batch \"question-late\" is forbidden: unable to create new content in "
+                    + "namespace default "
                     + "because it is being terminated",
                 details: .init(
                     name: "question-late", group: "batch", kind: "jobs",
@@ -66,7 +69,8 @@ enum Presets {
             .googleError(403, "Permission denied on resource.", "PERMISSION_DENIED", reason: "forbidden")),
         "google-not-found": json(.googleNotFound()),
         "google-unavailable": json(
-            .googleError(503, "The service is currently unavailable.", "UNAVAILABLE", reason: "backendError")),
+            .googleError(
+                503, "The service is currently unavailable.", "UNAVAILABLE", reason: "backendError")),
         "google-internal": json(
             .googleError(500, "Internal error encountered.", "INTERNAL", reason: "internalError")),
         "google-rate-limit": json(

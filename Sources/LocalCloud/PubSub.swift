@@ -78,7 +78,8 @@ final class PubSub: Service {
             list.isArray, !list.isEmpty
         else {
             return .googleInvalid(
-                "The value for message_count is too small. You passed 0 in the request, but the minimum value is 1."
+                "The value for message_count is too small. You passed 0 in the request, but the "
+                    + "minimum value is 1."
             )
         }
         guard cloud.settings.topics.contains(topic) else { return notFound(topic) }

@@ -15,7 +15,7 @@ struct Subscription {
     var maximumBackoffMilliseconds: UInt64 = 1_000
     var deliveriesMax = 20
     var ackDeadlineMilliseconds: UInt64 = 10_000
-    var concurrencyMax = 100
+    var concurrencyMax = 64
     var hasOrderingKey = true
     var hasDeliveryAttempt = true
     var spelling = Spelling.emulator

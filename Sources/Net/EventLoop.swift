@@ -85,7 +85,9 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
 
     /// Runs until `stop()`; the calling thread is the loop's from now on.
     public func run(clock: Clock = .monotonic) {
+        precondition(owner == nil, "a loop that two threads run is no loop")
         owner = pthread_self()
+        defer { owner = nil }
         stopped = false
         self.clock = clock
         if clock == .virtual { nowNanoseconds = 1_000_000_000 }

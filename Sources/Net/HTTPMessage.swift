@@ -128,6 +128,29 @@ public struct HTTPFields: Sendable {
         entries.append(entry)
     }
 
+    /// Adds a field line whose name is known only now: from a credentials file, or of a message's attribute.
+    /// False, and nothing is added, where `name` is no token or `value` no field value.
+    public mutating func append(name: [UInt8], value: [UInt8]) -> Bool {
+        let isToken = unsafe name.withUnsafeBufferPointer { buffer in
+            guard let base = buffer.baseAddress else { return false }
+            return unsafe chttp_is_token(base, buffer.count)
+        }
+        guard isToken, Self.isFieldValue(value) else { return false }
+        let nameAt = UInt32(bytes.count)
+        bytes.append(contentsOf: name)
+        bytes.append(UInt8(ascii: ":"))
+        bytes.append(UInt8(ascii: " "))
+        let valueAt = UInt32(bytes.count)
+        bytes.append(contentsOf: value)
+        bytes.append(UInt8(ascii: "\r"))
+        bytes.append(UInt8(ascii: "\n"))
+        entries.append(
+            Entry(
+                nameAt: nameAt, nameLength: UInt32(name.count), valueAt: valueAt,
+                valueLength: UInt32(value.count)))
+        return true
+    }
+
     /// Adds a field line that we send, with a value of ASCII text.
     public mutating func append(_ name: StaticString, _ value: String) {
         append(name, value.utf8)

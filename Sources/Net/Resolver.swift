@@ -43,9 +43,7 @@ final class Resolver {
             // The one place where another thread hands something to the loop.
             EventLoop.shared.start { [self] in answered(key, addresses) }
         }
-        let error = unsafe cnet_start_thread(
-            { raw in unsafe Unmanaged<Errand>.fromOpaque(raw).takeRetainedValue().run() },
-            Unmanaged.passRetained(errand).toOpaque())
+        let error = unsafe cnet_start_thread(Errand.main, Unmanaged.passRetained(errand).toOpaque())
         if error != 0 {
             unsafe Unmanaged.passUnretained(errand).release()
             answered(key, [])
@@ -78,8 +76,11 @@ private final class Errand: Sendable {
         self.done = done
     }
 
-    func run() {
-        done(Resolver.lookUp(host, port: port, passive: false))
+    /// What the thread runs. Not isolated: a closure written inside the resolver would be the loop's, and
+    /// trap here.
+    nonisolated static let main: @convention(c) (UnsafeMutableRawPointer) -> Void = { raw in
+        let errand = unsafe Unmanaged<Errand>.fromOpaque(raw).takeRetainedValue()
+        errand.done(Resolver.lookUp(errand.host, port: errand.port, passive: false))
     }
 }
 

@@ -160,12 +160,26 @@ public final class TLSServerContext {
     private let context: OpaquePointer
 
     /// Takes the chain, leaf first, and the private key, both PEM. Nil when they do not fit together.
-    public init?(certificateChainPEM: [UInt8], privateKeyPEM: [UInt8]) {
+    ///
+    /// - Parameters:
+    ///   - requestsClientCertificate: asks for one, as a Kubernetes API server does, and needs none.
+    ///   - allowsWeakCertificates: presents what no client should take, for tests of that.
+    public init?(
+        certificateChainPEM: [UInt8], privateKeyPEM: [UInt8], requestsClientCertificate: Bool = false,
+        allowsWeakCertificates: Bool = false
+    ) {
         OpenSSL.initialize
         guard let context = unsafe SSL_CTX_new(TLS_server_method()) else { return nil }
         unsafe self.context = context
         _ = unsafe copenssl_set_min_proto_tls12(context)
         unsafe copenssl_set_modes(context)
+        if allowsWeakCertificates { unsafe SSL_CTX_set_security_level(context, 0) }
+        if requestsClientCertificate {
+            // Without an id of the context OpenSSL refuses to resume such sessions.
+            unsafe SSL_CTX_set_verify(context, SSL_VERIFY_PEER, { _, _ in 1 })
+            let name = Array("server".utf8)
+            _ = unsafe SSL_CTX_set_session_id_context(context, name, UInt32(name.count))
+        }
         guard unsafe Self.use(certificateChainPEM, in: context),
             unsafe Self.useKey(privateKeyPEM, in: context),
             unsafe SSL_CTX_check_private_key(context) == 1

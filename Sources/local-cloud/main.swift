@@ -32,6 +32,7 @@ func serve(_ options: LocalCloudOptions) async {
             EventLoop.shared.start { await endOfStandardInput(stop: cloud) }
         }
         await cloud.waitUntilStopped()
+        await cloud.close()
         exit(0)
     } catch {
         complain("\(error)")

@@ -1,4 +1,5 @@
 import Functions
 import Glibc
+import Net
 
-exit(Service.run(CommandLine.arguments))
+exit(Service.run(Process.arguments))

@@ -230,6 +230,17 @@ struct AccessTokenTests {
         }
     }
 
+    @Test("GCE_METADATA_TIMEOUT is the most that one request gets")
+    func metadataTimeout() async throws {
+        let times = try await LoopSupport.run {
+            let exchange = FakeExchange { _, _ in .failure(.timedOut) }
+            _ = try await Self.fetch(["K_SERVICE": "s", "GCE_METADATA_TIMEOUT": "1"], [:], exchange)
+            return exchange.sent.map(\.nanoseconds)
+        }
+        #expect(times.count == 3)
+        #expect(times.allSatisfy { $0 <= 1_000_000_000 })
+    }
+
     @Test("what answers without Metadata-Flavor is no metadata server")
     func impostor() async throws {
         let text = try await LoopSupport.run {

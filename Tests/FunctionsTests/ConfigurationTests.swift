@@ -252,6 +252,19 @@ struct ConfigurationTests {
         #expect(problems(["METRICS_PORT": "8080"]).first?.hasPrefix("METRICS_PORT is \"8080\"") == true)
     }
 
+    @Test("trust anchors that cannot be read are wrong")
+    func trustAnchors() throws {
+        let variables = Self.serviceRegistry.merging(["SSL_CERT_FILE": "/ca.pem"]) { $1 }
+        let problems = problems(.serviceRegistry, variables)
+        #expect(
+            problems == [
+                "SSL_CERT_FILE is \"/ca.pem\". Expected the path of a PEM file; this one does not exist"
+            ])
+        #expect(throws: Never.self) {
+            try read(.serviceRegistry, variables, files: ["/ca.pem": [0x2D]]).get()
+        }
+    }
+
     // MARK: Endpoints
 
     @Test("an override changes host, port and path, and plain http takes no token")
@@ -352,6 +365,11 @@ struct ConfigurationTests {
                 continue
             }
         }
+    }
+
+    @Test("the version is that of the file VERSION")
+    func version() throws {
+        #expect(try Repository.text("VERSION") == "\(Version.current)\n")
     }
 
     @Test("--help names every variable and its default")

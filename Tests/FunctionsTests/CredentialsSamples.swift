@@ -58,7 +58,8 @@ enum TestKey {
 
 /// Texts of credentials files.
 enum TestFiles {
-    /// One JSON object of these members, whose values are strings, or JSON text where they begin with a brace.
+    /// One JSON object of these members, whose values are strings, or JSON text where they begin with a
+    /// brace.
     static func object(_ members: [(String, String)]) -> [UInt8] {
         var json = JSONWriter()
         json.beginObject()

@@ -41,7 +41,7 @@ struct LogTests {
 
     @Test("random bytes make one JSON object on one line, and come back from it where they are UTF-8")
     func randomValues() async throws {
-        var generator = SystemRandomNumberGenerator()
+        var generator = SeededGenerator(seed: 7)
         for _ in 0..<300 {
             let value = (0..<Int.random(in: 0..<64, using: &generator)).map { _ in
                 UInt8.random(in: 0...255, using: &generator)

@@ -1,36 +1,15 @@
-import Glibc
 import Net
+import TestSupport
 
 @testable import Functions
 
-/// The event loop for tests: run once for the whole process, on a thread of its own.
+/// The event loop for tests.
 enum LoopSupport {
-    private static let running: Void = {
-        var thread = pthread_t()
-        let error = pthread_create(
-            &thread, nil,
-            { _ in
-                EventLoop.shared.run()
-                return nil
-            }, nil)
-        precondition(error == 0, "the loop's thread does not start")
-    }()
-
     /// Runs `body` on the loop, as a root task like those of the program, and waits for it.
     static func run<Value: Sendable>(
         _ body: @escaping @Sendable @EventLoopActor () async throws -> Value
     ) async throws -> Value {
-        running
-        let result: Result<Value, any Error> = await withCheckedContinuation { continuation in
-            EventLoop.shared.start {
-                do {
-                    continuation.resume(returning: .success(try await body()))
-                } catch {
-                    continuation.resume(returning: .failure(error))
-                }
-            }
-        }
-        return try result.get()
+        try await LoopThread.run(body)
     }
 
     /// Lets every task that is ready run, a few times over.
@@ -48,6 +27,8 @@ final class FakeExchange: HTTPExchange {
     struct Sent {
         let request: HTTPRequest
         let origin: Origin
+        /// The time the attempt was given.
+        let nanoseconds: UInt64
 
         var target: String { String(decoding: request.target, as: UTF8.self) }
         var body: String { String(decoding: request.body, as: UTF8.self) }
@@ -69,7 +50,7 @@ final class FakeExchange: HTTPExchange {
     func send(
         _ request: HTTPRequest, to origin: Origin, deadline: Deadline
     ) async throws(HTTPClientError) -> HTTPResponse {
-        sent.append(Sent(request: request, origin: origin))
+        sent.append(Sent(request: request, origin: origin, nanoseconds: deadline.remainingNanoseconds))
         return try await answer(request, origin).get()
     }
 

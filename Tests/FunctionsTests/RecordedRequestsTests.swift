@@ -87,3 +87,47 @@ func recordedColumns() throws {
     }
     #expect(checked > 90)
 }
+
+@Test("whatever the bytes of a request, it is an event, malformed or none", arguments: 0..<6 as Range<UInt64>)
+func mutatedRequests(seed: UInt64) throws {
+    var generator = SeededGenerator(seed: seed)
+    let requests = try Repository.cases().compactMap { try RecordedRequest($0) }.filter { !$0.body.isEmpty }
+    var counts = (events: 0, malformed: 0, refused: 0)
+    for _ in 0..<3_000 {
+        guard let request = requests.randomElement(using: &generator) else { continue }
+        var body = request.body
+        for _ in 0..<Int.random(in: 0...3, using: &generator) where !body.isEmpty {
+            let place = Int.random(in: 0..<body.count, using: &generator)
+            switch Int.random(in: 0..<3, using: &generator) {
+            case 0: body[place] = UInt8.random(in: 0...255, using: &generator)
+            case 1:
+                body.removeSubrange(
+                    place..<min(body.count, place + Int.random(in: 1...40, using: &generator)))
+            default:
+                body.insert(Array(#""\{}[],:=/+0"#.utf8).randomElement(using: &generator) ?? 0, at: place)
+            }
+        }
+        do throws(NotAnEvent) {
+            let message = try CloudEvent.message(request.fields, body: body)
+            do throws(MalformedEvent) {
+                let event = try Event(message)
+                counts.events += 1
+                var text: [UInt8] = []
+                #expect(event.document.root.appendPythonText(to: &text))
+                event.message.attributes.appendPythonText(to: &text)
+                #expect(text.allSatisfy { $0 >= 0x20 && $0 < 0x7F }, "Python's text is printable ASCII")
+                if let question = try? Question(event) {
+                    #expect(
+                        question.uuid.jobName.utf8.allSatisfy { $0 == 0x2D || ASCII.isLowerAlphanumeric($0) })
+                }
+            } catch {
+                counts.malformed += 1
+                #expect(error.description.utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7F })
+            }
+        } catch {
+            counts.refused += 1
+            #expect(error.status == 400 || error.status == 415)
+        }
+    }
+    #expect(counts.events > 300 && counts.malformed > 100 && counts.refused > 100, "\(counts)")
+}

@@ -68,3 +68,23 @@ func escaping(seed: UInt64) throws {
         #expect(try JSONDocument(parsing: ascii).root.stringBytes == document.root.stringBytes)
     }
 }
+
+@Test("a JSON text inside a string is the text, escaped")
+func embeddedText() throws {
+    for row in try Corpus.documents("json-python.jsonl") {
+        let value = try JSONDocument(parsing: #require(row["text"]?.stringBytes)).root
+        for form in [JSONPythonForm.standard, JSONPythonForm(escapesNonASCII: false, escapesDollars: true)] {
+            var output: [UInt8] = []
+            let isComplete = value.appendPythonText(to: &output, form: form)
+            var expected = JSONWriter()
+            expected.beginArray()
+            expected.string(bytes: output)
+            expected.endArray()
+            var writer = JSONWriter()
+            writer.beginArray()
+            #expect(writer.string(pythonTextOf: value, form: form) == isComplete)
+            writer.endArray()
+            if isComplete { #expect(writer.finish() == expected.finish()) }
+        }
+    }
+}

@@ -1,8 +1,8 @@
 """Every recorded request to the original, replayed against the real programs and the local cloud.
 
-Answers, rows, Jobs and deletes must be equal as JSON values, with numbers and strings kept apart and texts compared
-to the letter, by Python's parser and not by ours. Every intended difference is a row of the last table in
-docs/DIFFERENCES.md, with its old and its new value; a row that no case needs fails as well.
+Answers, rows, Jobs and deletes must be equal as JSON values, with numbers and strings kept apart and texts
+compared to the letter, by Python's parser and not by ours. Every intended difference is a row of the last
+table in docs/DIFFERENCES.md, with its old and its new value; a row that no case needs fails as well.
 """
 
 import http.client

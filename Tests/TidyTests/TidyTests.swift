@@ -115,7 +115,14 @@ struct TidyTests {
         var named = 0
         for document in ["README.md", "CONTRIBUTING.md"] {
             for line in SourceTree.lines(document) {
-                for part in line.split(separator: "`") where part.hasPrefix("make ") {
+                // Between backticks, or a line of code.
+                let parts = line.split(separator: "`", omittingEmptySubsequences: false)
+                let code =
+                    line.hasPrefix("    ")
+                    ? [line.drop { $0 == " " }]
+                    : parts.enumerated()
+                        .filter { $0.offset % 2 == 1 }.map(\.element)
+                for part in code where part.hasPrefix("make ") {
                     let target = part.dropFirst(5).prefix { $0.isLetter || $0 == "-" }
                     named += 1
                     #expect(makefile.contains("\n\(target):"), "\(document): make \(target)")

@@ -53,6 +53,10 @@ int cnet_forbid_core_dumps(void);
 /// The calling thread's id, to tell the loop's own thread from others.
 int cnet_thread_id(void);
 
+/// The process's arguments, NULL at the end, as the kernel gave them. Swift's own CommandLine reads them from
+/// /proc, which an empty root has not.
+char *_Nullable *_Nonnull cnet_arguments(void);
+
 /// Starts a detached thread with a small stack. Returns 0 or an errno.
 int cnet_start_thread(void (*body)(void *), void *argument);
 

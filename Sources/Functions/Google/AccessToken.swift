@@ -24,10 +24,11 @@ public enum TokenError: Error, Equatable, Sendable, CustomStringConvertible {
     }
 }
 
-/// The program's access token: fetched once for all who wait, refreshed before it expires without anyone waiting.
+/// The program's access token: fetched once for all who wait, refreshed before it expires without anyone
+/// waiting.
 ///
-/// No timer refreshes it: on the platform an idle program gets no processor time. The first request that finds
-/// the token near its end starts the refresh and goes on with the old one.
+/// No timer refreshes it: on the platform an idle program gets no processor time. The first request that
+/// finds the token near its end starts the refresh and goes on with the old one.
 @EventLoopActor
 public final class AccessToken {
     /// A token that is held, and until when it serves.

@@ -47,7 +47,9 @@ final class TokenFetcher {
             return try await impersonate(impersonation, with: own, scope, deadline)
         case .metadataServer(let server):
             try await find(server, deadline)
-            let response = try await send(server.tokenRequest(scope: scope), .metadata, deadline)
+            let response = try await send(
+                server.tokenRequest(scope: scope), .metadata, deadline,
+                attemptMillisecondsMax: server.timeoutMilliseconds)
             guard MetadataServer.isAnswer(response) else {
                 throw .failed("what answers at the metadata server's address is none: no Metadata-Flavor")
             }
@@ -137,9 +139,12 @@ final class TokenFetcher {
 
     /// The answer to a request, which is a 200.
     private func send(
-        _ request: TokenRequest, _ upstream: Upstream, _ deadline: Deadline
+        _ request: TokenRequest, _ upstream: Upstream, _ deadline: Deadline,
+        attemptMillisecondsMax: UInt64 = .max
     ) async throws(TokenError) -> HTTPResponse {
-        let result = await caller.call(upstream, at: request.origin, deadline: deadline) { _ in
+        let result = await caller.call(
+            upstream, at: request.origin, deadline: deadline, attemptMillisecondsMax: attemptMillisecondsMax
+        ) { _ in
             request.request
         }
         switch result.last {
@@ -152,7 +157,8 @@ final class TokenFetcher {
         }
     }
 
-    /// The `error` of an answer (RFC 6749 section 5.2), which is one of a few words: everything else stays unsaid.
+    /// The `error` of an answer (RFC 6749 section 5.2), which is one of a few words: everything else stays
+    /// unsaid.
     private static func errorCode(_ response: HTTPResponse) -> String {
         guard response.body.count <= 65_536, let document = try? JSONDocument(parsing: response.body),
             let code = document.root["error"]?.string, (1...64).contains(code.utf8.count),

@@ -200,7 +200,8 @@ struct FetchedToken: Sendable, Equatable {
         self.lifetimeMilliseconds = min(lifetimeMilliseconds, ServiceLimits.tokenLifetimeMillisecondsMax)
     }
 
-    /// `access_token` and `expires_in` of a token endpoint's or the metadata server's answer (RFC 6749 section 5.1).
+    /// `access_token` and `expires_in` of a token endpoint's or the metadata server's answer (RFC 6749
+    /// section 5.1).
     init?(answer body: [UInt8]) {
         guard body.count <= ServiceLimits.credentialsBytesMax, let document = try? JSONDocument(parsing: body)
         else { return nil }

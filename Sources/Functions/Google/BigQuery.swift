@@ -96,13 +96,7 @@ enum Row {
     }
 
     private static func insertAllBody(of event: Event, form: JSONPythonForm) -> [UInt8]? {
-        var text: [UInt8] = []
-        text.reserveCapacity(event.message.data.count * 9 / 8 + 64)
-        guard event.document.root.appendPythonText(to: &text, form: form, omitting: ["kind"]) else {
-            return nil
-        }
-        let others = event.otherAttributesText(form)
-        var writer = JSONWriter(capacity: text.count * 9 / 8 + others.count + 1_024)
+        var writer = JSONWriter(capacity: event.message.data.count * 5 / 4 + 2_048)
         writer.beginObject()
         writer.key("rows")
         writer.beginArray()
@@ -113,8 +107,11 @@ enum Row {
         event.writeAttribute("datetime", to: &writer)
         event.writeAttribute("uuid", to: &writer)
         writer.member("kind", bytes: event.kindBytes)
-        writer.member("event", bytes: text)
-        writer.member("other_attributes", bytes: others)
+        writer.key("event")
+        guard writer.string(pythonTextOf: event.document.root, form: form, omitting: ["kind"]) else {
+            return nil
+        }
+        writer.member("other_attributes", bytes: event.otherAttributesText(form))
         for column in attributeColumns { event.writeAttribute(column, to: &writer) }
         writer.member("backend", "GoogleCloudPubSub")
         writer.member("backend_metadata", bytes: event.backendMetadataText())

@@ -57,8 +57,8 @@ public struct Credentials: Sendable {
         }
     }
 
-    /// The credentials of `environment`, in Google's order: the file that GOOGLE_APPLICATION_CREDENTIALS names,
-    /// gcloud's well-known file, the metadata server.
+    /// The credentials of `environment`, in Google's order: the file that GOOGLE_APPLICATION_CREDENTIALS
+    /// names, gcloud's well-known file, the metadata server.
     public static func find(in environment: Environment) throws(CredentialsError) -> Credentials {
         if let path = environment["GOOGLE_APPLICATION_CREDENTIALS"] {
             switch environment.contents(of: path) {

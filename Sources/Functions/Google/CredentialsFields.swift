@@ -184,8 +184,8 @@ extension ExternalAccount {
             guard let text = value.stringBytes, HTTPFields.isFieldValue(text) else {
                 throw fields.error("headers", "has a value that cannot be sent")
             }
-            guard headers.append(subjectTokenField: name, text) else {
-                throw fields.error("headers", "has a name that is not supported")
+            guard headers.append(name: name, value: text) else {
+                throw fields.error("headers", "has a name that is no field name")
             }
         }
         return headers

@@ -4,15 +4,17 @@ public import Net
 public struct MetadataServer: Sendable {
     /// Where it answers; always in clear, on a link that only the machine is on.
     public let origin: Origin
-    /// Whether it must be looked for before it is trusted to be there: unless the platform or a variable says so.
+    /// Whether it must be looked for before it is trusted to be there: unless the platform or a variable says
+    /// so.
     public let needsProbing: Bool
     /// The time for one request.
     public let timeoutMilliseconds: UInt64
 
     /// As Google's libraries read the environment.
     ///
-    /// GCE_METADATA_HOST, else GCE_METADATA_IP, else the well-known address (no name server needs to be asked).
-    /// An error when NO_GCE_CHECK rules the metadata server out: then there are no credentials at all.
+    /// GCE_METADATA_HOST, else GCE_METADATA_IP, else the well-known address (no name server needs to be
+    /// asked). An error when NO_GCE_CHECK rules the metadata server out: then there are no credentials at
+    /// all.
     init(in environment: Environment) throws(CredentialsError) {
         if environment["NO_GCE_CHECK"] == "true", environment["K_SERVICE"] == nil {
             throw CredentialsError(
@@ -63,25 +65,5 @@ public struct MetadataServer: Sendable {
     /// Whether an answer is a metadata server's: anything that happens to listen at the address is none.
     static func isAnswer(_ response: HTTPResponse) -> Bool {
         response.fields["metadata-flavor"]?.equals("Google") ?? false
-    }
-}
-
-extension HTTPFields {
-    /// Adds a field for a request for a subject token, if its name is one that providers of such tokens use.
-    mutating func append(subjectTokenField name: [UInt8], _ value: [UInt8]) -> Bool {
-        if name.equalsIgnoringCase("metadata") {
-            append("Metadata", value)  // Azure's instance metadata service.
-        } else if name.equalsIgnoringCase("metadata-flavor") {
-            append("Metadata-Flavor", value)
-        } else if name.equalsIgnoringCase("x-identity-header") {
-            append("X-Identity-Header", value)  // Azure App Service.
-        } else if name.equalsIgnoringCase("authorization") {
-            append("Authorization", value)
-        } else if name.equalsIgnoringCase("accept") {
-            append("Accept", value)
-        } else {
-            return false
-        }
-        return true
     }
 }

@@ -9,8 +9,8 @@ public final class ProjectLookup {
     private var question: Gate?
     private var failure = TokenError.failed("no project is known: set GOOGLE_CLOUD_PROJECT")
 
-    /// GOOGLE_CLOUD_PROJECT, GCLOUD_PROJECT or the key file's project is `known`; else the metadata server is asked
-    /// when the question first comes up.
+    /// GOOGLE_CLOUD_PROJECT, GCLOUD_PROJECT or the key file's project is `known`; else the metadata server is
+    /// asked when the question first comes up.
     public init(known: String?, credentials: Credentials?, caller: UpstreamCaller) {
         self.known = known ?? credentials?.projectID
         self.caller = caller
@@ -39,7 +39,10 @@ public final class ProjectLookup {
         question = gate
         EventLoop.shared.start { [self] in
             let deadline = Deadline.after(milliseconds: ServiceLimits.tokenFetchMilliseconds)
-            let result = await caller.call(.metadata, at: server.origin, deadline: deadline) { _ in
+            let result = await caller.call(
+                .metadata, at: server.origin, deadline: deadline,
+                attemptMillisecondsMax: server.timeoutMilliseconds
+            ) { _ in
                 MetadataServer.request("project/project-id")
             }
             take(result)

@@ -22,8 +22,8 @@ final class PubSubTopic {
         self.api = api
     }
 
-    /// Publishes `message`, again where that may help. Nil: it is published. A repeated publish is a second message:
-    /// readers tell it by its attributes.
+    /// Publishes `message`, again where that may help. Nil: it is published. A repeated publish is a second
+    /// message: readers tell it by its attributes.
     func publish(_ message: OutgoingMessage, deadline: Deadline, context: LogContext) async -> CallFailure? {
         let target: [UInt8]
         do throws(TokenError) {

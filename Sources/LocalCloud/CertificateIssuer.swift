@@ -67,7 +67,7 @@ public struct CertificateError: Error, Equatable, Sendable, CustomStringConverti
 ///
 /// For tests and the local cloud only: keys live in memory, and whatever is asked for is signed.
 @safe
-public final class CertificateAuthority {
+public final class CertificateIssuer {
     private let key: OpaquePointer
     private let certificate: OpaquePointer
     /// The authority's own certificate, PEM.
@@ -82,7 +82,7 @@ public final class CertificateAuthority {
     }
 
     /// Makes an authority out of any request, signed by `issuer` or, without one, by itself.
-    public init(request: CertificateRequest, issuer: CertificateAuthority?) throws(CertificateError) {
+    public init(request: CertificateRequest, issuer: CertificateIssuer?) throws(CertificateError) {
         let key = try unsafe CertificateMaker.key(request.key)
         do throws(CertificateError) {
             let certificate = unsafe try CertificateMaker.certificate(
@@ -220,8 +220,12 @@ enum CertificateMaker {
     ) throws(CertificateError) {
         let constraints = request.isCertificateAuthority ? "critical,CA:TRUE" : "critical,CA:FALSE"
         try unsafe add(NID_basic_constraints, constraints, to: certificate, issuer)
+        // A certificate authority that has a server's extended key usage may be presented by a server as
+        // well.
         let usage =
-            request.isCertificateAuthority ? "critical,keyCertSign,cRLSign" : "critical,digitalSignature"
+            !request.isCertificateAuthority
+            ? "critical,digitalSignature"
+            : "critical,keyCertSign,cRLSign" + (request.extendedKeyUsage.isEmpty ? "" : ",digitalSignature")
         try unsafe add(NID_key_usage, usage, to: certificate, issuer)
         try unsafe add(NID_subject_key_identifier, "hash", to: certificate, issuer)
         if !request.subjectAlternativeNames.isEmpty {

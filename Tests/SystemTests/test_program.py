@@ -1,0 +1,251 @@
+"""The shipped program as a program: how it starts, what it is made of, how it ends."""
+
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+
+import pytest
+
+from cloud import event_handler, service_registry
+from programs import BUILD, PATIENCE_SECONDS, ROOT, Connection, free_port
+
+PROGRAM = BUILD / "twined-functions"
+
+PUSH = json.dumps({
+    "subscription": "projects/demo-project/subscriptions/s",
+    "message": {
+        "messageId": "1", "data": "eyJraW5kIjoiaGVhcnRiZWF0In0=",
+        "attributes": {
+            "datetime": "2024-04-11T09:26:39.144818+00:00", "uuid": "c8bda9fa-f072-4330-92b1-96920d06b28d",
+            "parent": "a/b:1", "originator": "a/b:1", "sender": "a/b:1", "sender_type": "PARENT",
+            "sender_sdk_version": "0.70.0", "recipient": "a/c:1", "question_uuid": "q", "originator_question_uuid": "q",
+        }}}).encode()
+REQUEST = (b"POST / HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(PUSH)) + PUSH
+
+
+def run(*arguments, environment=None):
+    return subprocess.run([PROGRAM, *arguments], env=environment or {}, capture_output=True, text=True,
+                          timeout=PATIENCE_SECONDS)
+
+
+def post(port):
+    with Connection(port) as connection:
+        connection.send(REQUEST)
+        return connection.read_response()
+
+
+# Arguments and configuration
+
+
+def test_version_is_the_version_file():
+    result = run("--version")
+    assert (result.returncode, result.stdout) == (0, f"twined-functions {(ROOT / 'VERSION').read_text().strip()}\n")
+
+
+def test_help_names_every_variable_that_the_configuration_knows():
+    text = run("--help").stdout
+    for name in ["BIGQUERY_EVENTS_TABLE", "OCTUE_SERVICES_TOPIC_NAME", "TWINED_SERVICES_TOPIC_NAME",
+                 "ARTIFACT_REGISTRY_REPOSITORY_ID", "KUBERNETES_ENDPOINT", "DEAD_LETTER_TOPIC_NAME", "PORT"]:
+        assert name in text
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["event-handler", "more"], ["--nonsense"], []])
+def test_wrong_arguments_are_exit_64_with_the_usage(arguments):
+    result = run(*arguments)
+    assert result.returncode == 64
+    assert "event-handler" in result.stderr
+    assert result.stdout == ""
+
+
+def test_every_wrong_setting_is_named_at_once_with_what_was_expected():
+    result = run("event-handler", environment={"QUESTION_DEFAULT_MEMORY": "256 MB", "PORT": "99999"})
+    assert result.returncode == 78
+    for name in ["BIGQUERY_EVENTS_TABLE", "KUBERNETES_CLUSTER_ID", "KUEUE_LOCAL_QUEUE", "QUESTION_DEFAULT_MEMORY", "PORT"]:
+        lines = [line for line in result.stderr.splitlines() if line.strip().startswith(name)]
+        assert len(lines) == 1, (name, result.stderr)
+        assert "xpected" in lines[0]
+    registry = run(environment={"FUNCTION_TARGET": "handle_request"})
+    assert registry.returncode == 78
+    assert "ARTIFACT_REGISTRY_REPOSITORY_ID" in registry.stderr
+
+
+def test_a_port_that_is_taken_is_exit_71(cloud):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        environment = {**cloud.environment("event-handler"), "PORT": str(taken.getsockname()[1])}
+        result = run("event-handler", environment=environment)
+    assert result.returncode == 71
+    assert "listen" in result.stderr
+
+
+def test_function_target_decides_without_an_argument(start, cloud):
+    for target, path, expected in [("handle_event", "/", 405), ("handle_request", "/health", 200)]:
+        function = "event-handler" if target == "handle_event" else "service-registry"
+        program = start("twined-functions", environment={
+            **cloud.environment(function), "FUNCTION_TARGET": target, "FUNCTION_SIGNATURE_TYPE": "cloudevent"})
+        connection = http.client.HTTPConnection("127.0.0.1", program.port, timeout=PATIENCE_SECONDS)
+        connection.request("GET", path)
+        assert connection.getresponse().status == expected
+        connection.close()
+
+
+# What it is made of
+
+
+def test_it_is_static_and_stripped_and_has_no_foundation():
+    content = PROGRAM.read_bytes()
+    assert len(content) < 13_500_000
+    headers = subprocess.run(["readelf", "-lS", PROGRAM], capture_output=True, text=True, check=True).stdout
+    assert "INTERP" not in headers
+    assert ".symtab" not in headers
+    for marker in [b"FoundationEssentials", b"10Foundation", b"NSNotificationCenter", b"libicu"]:
+        assert marker not in content, marker
+
+
+def test_both_functions_have_one_thread_under_load(start, cloud):
+    handler = event_handler(start, cloud)
+    registry = service_registry(start, cloud)
+    threads = set()
+    stop = threading.Event()
+
+    def watch():
+        while not stop.is_set():
+            threads.add((len(handler.threads()), len(registry.threads())))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        for _ in range(200):
+            assert post(handler.port)[0] == 200
+            with Connection(registry.port) as connection:
+                connection.send(b"GET /my-org/my-service HTTP/1.1\r\nHost: h\r\n\r\n")
+                assert connection.read_response()[0] == 200
+    finally:
+        stop.set()
+        watcher.join()
+    assert threads == {(1, 1)}
+
+
+def test_it_runs_in_an_empty_root_with_only_a_directory_of_authorities(start, cloud, tmp_path):
+    root = tmp_path / "root"
+    (root / "certs").mkdir(parents=True)
+    shutil.copy(PROGRAM, root / "twined-functions")
+    shutil.copy(cloud.ready["ca"], root / "certs" / "ca.pem")
+    subprocess.run(["openssl", "rehash", root / "certs"], check=True, capture_output=True)
+    port = free_port()
+    environment = {**cloud.environment("event-handler"), "SSL_CERT_DIR": "/certs", "PORT": str(port), "SWIFT_ROOT": "/"}
+    del environment["SSL_CERT_FILE"]
+    command = ["chroot", root, "/twined-functions", "event-handler"]
+    if os.geteuid() != 0:
+        command = ["unshare", "-r", *command]
+    process = subprocess.Popen(command, env={**environment, "PATH": os.environ["PATH"]}, stderr=subprocess.PIPE)
+    try:
+        wait_until_open(port, process)
+        assert post(port)[0] == 200
+        assert sorted(os.listdir(root)) == ["certs", "twined-functions"]
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE_SECONDS) == 0, process.stderr.read()
+    finally:
+        process.kill()
+        process.wait()
+        process.stderr.close()
+
+
+def wait_until_open(port, process):
+    for _ in range(PATIENCE_SECONDS * 100):
+        assert process.poll() is None, process.stderr.read()
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            pass
+    raise AssertionError("it does not listen")
+
+
+def test_no_core_dump_is_made(start, cloud):
+    handler = event_handler(start, cloud)
+    limits = open(f"/proc/{handler.process.pid}/limits").read()
+    line = next(line for line in limits.splitlines() if line.startswith("Max core file size"))
+    assert line.split()[4:6] == ["0", "0"]
+
+
+# How it lives and ends
+
+
+def test_bad_input_is_answered_in_one_line_without_quoting_it_and_the_process_lives_on(start, cloud):
+    handler = event_handler(start, cloud)
+    marker = b"marker-3b1f"
+    bodies = [
+        marker, b'{"%s":1}' % marker, b'{"message":{"data":"%s","messageId":"1"},"subscription":"s"}' % marker,
+        PUSH.replace(b"eyJ", b"{{{"), PUSH.replace(b'"uuid"', b'"%s"' % marker), b"[" * 100_000, b"\xff" * 100,
+        PUSH.replace(b"a/b:1", b'a/b:1\\u0000\\ud800"'[:-1]),
+    ]
+    for body in bodies:
+        with Connection(handler.port) as connection:
+            connection.send(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
+                            % (len(body), body))
+            status, _, answer = connection.read_response()
+        assert status in (200, 400), body[:60]
+        assert marker not in answer
+        assert answer.count(b"\n") <= 1
+    assert post(handler.port)[0] == 200
+    for line in handler.stderr().splitlines():
+        assert isinstance(json.loads(line), dict)
+
+
+def test_health_is_answered_and_other_methods_are_405(start, cloud):
+    handler = event_handler(start, cloud)
+    for request, status, allow in [(b"GET /health", 200, None), (b"GET /", 405, "POST"), (b"PUT /", 405, "POST"),
+                                   (b"DELETE /x", 405, "POST"), (b"OPTIONS *", 405, "POST")]:
+        with Connection(handler.port) as connection:
+            connection.send(request + b" HTTP/1.1\r\nHost: h\r\n\r\n")
+            answer = connection.read_response()
+            assert (answer[0], answer[1].get("allow")) == (status, allow)
+
+
+def test_sigterm_ends_it_with_exit_0_and_the_log_says_so(start, cloud):
+    handler = event_handler(start, cloud)
+    assert post(handler.port)[0] == 200
+    assert handler.terminate() == 0
+    messages = [json.loads(line)["message"] for line in handler.stderr().splitlines()]
+    assert messages[-1] == "stopped"
+    assert handler.process.stdout.read() == b""
+
+
+def test_a_full_or_closed_standard_error_stops_no_event(cloud):
+    for make in (lambda: os.pipe(), None):
+        port = free_port()
+        environment = {**cloud.environment("event-handler"), "PORT": str(port), "LOG_LEVEL": "DEBUG"}
+        if make:
+            reader, writer = make()
+            os.set_blocking(writer, False)
+            try:
+                while True:
+                    os.write(writer, bytes(65_536))
+            except BlockingIOError:
+                os.set_blocking(writer, True)
+            process = subprocess.Popen([PROGRAM, "event-handler"], env=environment, stderr=writer)
+            os.close(writer)
+        else:
+            process = subprocess.Popen([PROGRAM, "event-handler"], env=environment, stderr=subprocess.PIPE)
+            process.stderr.close()
+        try:
+            for _ in range(PATIENCE_SECONDS * 1000):
+                try:
+                    socket.create_connection(("127.0.0.1", port), 1).close()
+                    break
+                except OSError:
+                    assert process.poll() is None
+            for _ in range(50):
+                assert post(port)[0] == 200
+        finally:
+            process.kill()
+            process.wait()
+            if make:
+                os.close(reader)
