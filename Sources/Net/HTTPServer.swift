@@ -103,6 +103,7 @@ public final class HTTPServer {
             await acceptWaiting(from: listener, into: &group)
         }
         // Those that the kernel has taken for us are ours to answer.
+        await listener.dropConnectionRequests()
         await acceptWaiting(from: listener, into: &group)
         self.listener = nil
     }
@@ -283,7 +284,11 @@ public final class HTTPServer {
         let deadline = Deadline.after(milliseconds: Limits.drainTimeoutMilliseconds)
         await EventLoop.shared.sleep(until: .after(milliseconds: Limits.drainGraceMilliseconds))
         drainGraceIsOver = true
-        for connection in connections.values where connection.phase == .idle { connection.stream.close() }
+        // A request that came while the program got no processor time is still to be answered.
+        for connection in connections.values
+        where connection.phase == .idle && !connection.stream.hasUnreadBytes {
+            connection.stream.close()
+        }
         if !connections.isEmpty { _ = await drained.wait(until: deadline) }
         for connection in connections.values {
             if connection.phase == .handling || connection.phase == .reading {

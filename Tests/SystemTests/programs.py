@@ -69,8 +69,8 @@ class Program:
 class Connection:
     """A raw TCP connection: bytes as they are, answers parsed by hand and as strictly as it gets."""
 
-    def __init__(self, port, host="127.0.0.1"):
-        self.socket = socket.create_connection((host, port), PATIENCE_SECONDS)
+    def __init__(self, port, host="127.0.0.1", connect_seconds=PATIENCE_SECONDS):
+        self.socket = socket.create_connection((host, port), connect_seconds)
         self.socket.settimeout(PATIENCE_SECONDS)
         self.buffer = b""
 

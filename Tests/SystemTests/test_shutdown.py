@@ -1,6 +1,7 @@
 """The end of the program: whatever has been accepted is answered, and the exit status is 0."""
 
 import contextlib
+import os
 import signal
 import threading
 import time
@@ -12,7 +13,8 @@ from events import errors_about, eventually, heartbeat, log, push, question, req
 from programs import PATIENCE_SECONDS, Connection
 from upstreams import BIGQUERY, start_warm
 
-ROUNDS = 20
+#: More of them, for a long run, through the environment.
+ROUNDS = int(os.environ.get("TWINED_SHUTDOWN_ROUNDS", "20"))
 CLIENTS = 12
 
 
@@ -27,9 +29,9 @@ class Client(threading.Thread):
     def run(self):
         while True:
             try:
-                connection = Connection(self.port)
+                connection = Connection(self.port, connect_seconds=0.2)
             except OSError:
-                return  # Refused: nothing was accepted.
+                return  # Refused, or not taken at all: nothing was accepted.
             with connection:
                 while True:
                     event = heartbeat(next(self.numbers))
@@ -37,7 +39,7 @@ class Client(threading.Thread):
                         connection.send(request(event.body()))
                     answer = connection.read_response()
                     if answer is None:
-                        self.violation = f"no answer after {self.statuses[-3:]}"
+                        self.violation = f"no answer after {self.statuses[-3:]}, {self.keeps=}"
                         return
                     self.statuses.append(answer[0])
                     if answer[0] == 200:
@@ -119,7 +121,7 @@ def test_signals_in_a_row_end_it_once(start, shared, signals):
 
 def test_new_connections_are_refused_from_then_on(start, shared):
     program = start_warm(start, shared)
-    shared.post("/faults", BIGQUERY.fault(effect="late", delayMilliseconds=400, count=1))
+    shared.post("/faults", BIGQUERY.fault(effect="late", delayMilliseconds=1_500, count=1))
     with Connection(program.port) as connection:
         connection.send(request(question(1).body()))
         eventually(lambda: shared.requests("bigquery"), "the row on its way")
@@ -133,7 +135,6 @@ def test_new_connections_are_refused_from_then_on(start, shared):
                 return True
 
         eventually(is_refused, "a refused connection")
-        assert program.process.poll() is None
         assert connection.read_response()[0] == 200, "stored and dispatched, though it had only begun"
     assert len(shared.get("/jobs")["live"]) == 1
     assert wait_for_exit(program) == 0
