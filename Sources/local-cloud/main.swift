@@ -3,6 +3,7 @@
 import Glibc
 import LocalCloud
 import Net
+import Net
 
 func say(_ bytes: [UInt8], to descriptor: CInt) {
     var rest = bytes[...]
@@ -55,7 +56,7 @@ func endOfStandardInput(stop cloud: LocalCloud) async {
 }
 
 do throws(LocalCloudOptions.Mistake) {
-    let options = try LocalCloudOptions(arguments: Array(CommandLine.arguments.dropFirst()))
+    let options = try LocalCloudOptions(arguments: Array(Process.arguments.dropFirst()))
     if options.wantsHelp {
         say(Array(LocalCloudOptions.help.utf8), to: STDOUT_FILENO)
         exit(0)

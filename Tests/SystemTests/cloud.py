@@ -11,6 +11,7 @@ class LocalCloud:
     def __init__(self, directory):
         self.program = Program("local-cloud", ["--directory", str(directory)], log_directory=directory, port=1)
         self.ready = json.loads(self.program.process.stdout.readline())
+        assert self.ready["directory"] == str(directory)
         self.directory = directory
 
     def environment(self, function):
