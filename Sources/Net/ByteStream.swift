@@ -55,10 +55,14 @@ public final class ByteStream {
         close()
     }
 
-    /// Called when the peer closes, or sends something, while no task waits on the stream.
+    /// Called when the peer closes, or sends something, while no task waits on the stream; at once if it has
+    /// done so already, since that is not signalled again.
     var whenIdle: (() -> Void)? {
         get { registration.waiter.whenIdle }
-        set { registration.waiter.whenIdle = newValue }
+        set {
+            registration.waiter.whenIdle = newValue
+            if let newValue, registration.waiter.pending & Self.readable != 0 { newValue() }
+        }
     }
 
     /// Whether it has been closed on this side.

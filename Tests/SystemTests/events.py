@@ -105,9 +105,14 @@ def eventually(find, what):
 
 
 def log(program):
-    """The log: every line is one JSON object, of bounded length, with severity, message and time."""
+    """What a program has logged so far."""
+    return log_lines(program.stderr())
+
+
+def log_lines(stderr):
+    """The lines of a log: every one is one JSON object, of bounded length, with severity, message and time."""
     lines = []
-    for text in program.stderr().splitlines(keepends=True):
+    for text in stderr.splitlines(keepends=True):
         if not text.endswith("\n"):
             continue  # Still being written, or cut by a kill.
         assert len(text) <= LOG_LINE_BYTES_MAX and text.isascii(), text[:200]

@@ -1,6 +1,7 @@
 """Many events at once: the same one, many different ones, and a token that ends meanwhile."""
 
 import asyncio
+import pathlib
 
 import pytest
 
@@ -107,6 +108,24 @@ def test_tokens_revoked_under_load_cost_no_event(start, shared):
     statuses += at_once(program.port, [heartbeat(number) for number in range(51, 151)])
     assert statuses == [200] * 150
     assert shared.get("/counts")["tokens.issued"] == 2, "all who were refused share one fresh token"
+
+
+def half_closed(ports):
+    """Connections to these ports that the peer has closed and the program has not (CLOSE_WAIT)."""
+    lines = [line.split() for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return [line for line in lines if line[3] == "08" and int(line[2].rpartition(":")[2], 16) in ports]
+
+
+def test_connections_that_upstreams_close_do_not_stay_open(start, shared):
+    program = start_warm(start, shared)
+    services = ["bigquery", "kubernetes"]
+    # The answer and the connection's end come at the same moment, so that they are read together.
+    shared.post("/faults", [{"service": service, "count": -1, "effect": True, "end": "close", "endAfterBytes": -1}
+                            for service in services])
+    for first in range(1, 101, 20):
+        assert at_once(program.port, [question(number) for number in range(first, first + 20)]) == [200] * 20
+    ports = [shared.ready["ports"][service] for service in services]
+    eventually(lambda: not half_closed(ports), "the end of all half-closed connections")
 
 
 def test_a_token_near_its_end_is_refreshed_while_events_pass(aging):

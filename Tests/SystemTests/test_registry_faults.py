@@ -38,6 +38,10 @@ def fault(target, **what):
     return {"service": "artifactregistry", "target": target, "count": -1, **what}
 
 
+def failures(program):
+    return [line for line in log(program) if line["message"] == "a look-up failed"]
+
+
 def calls_of(cloud, target):
     return [call for call in cloud.requests("artifactregistry") if target in call["target"]]
 
@@ -51,8 +55,9 @@ def test_what_every_status_means(start, shared, call, status):
     shared.post("/faults", fault(target, status=status))
     assert look_up(program, path)[0] == answer
     assert len(calls_of(shared, target)) == attempts
-    lines = [line for line in log(program) if line["severity"] == "ERROR"]
-    assert lines[-1]["message"] == "a look-up failed" and lines[-1]["service"] == "my-org/my-service"
+    [line] = failures(program)
+    assert line["service"] == "my-org/my-service" and line["upstream"] == "artifact registry"
+    assert str(status) in line["reason"] and line["severity"] == ("WARNING" if attempts == 3 else "ERROR")
     shared.post("/faults/clear", {})
     assert look_up(program, path) == (200, found)
 
@@ -74,7 +79,8 @@ def test_a_missing_repository_is_502(start, shared, path):
     shared.post("/images", {"repositoryExists": False})
     program = start_warm(start, shared)
     assert look_up(program, path)[0] == 502
-    assert "the Artifact Registry repository does not exist" in [line["message"] for line in log(program)]
+    [line] = failures(program)
+    assert line["severity"] == "ERROR" and line["reason"].endswith("does not exist")
 
 
 @pytest.mark.parametrize("body", ["", "[]", "{}", '{"version":1}', '{"version":"a/../b"}', "no JSON"])
@@ -82,7 +88,8 @@ def test_an_answer_that_is_none_is_502(start, shared, body):
     program = start_warm(start, shared)
     shared.post("/faults", fault("/tags/default", status=200, body=body))
     assert look_up(program, "/my-org/my-service")[0] == 502
-    assert "Artifact Registry's answer is not what its API says" in [line["message"] for line in log(program)]
+    [line] = failures(program)
+    assert line["severity"] == "ERROR" and line["reason"].endswith("is not what its API says")
 
 
 @pytest.mark.parametrize("what, requests", [
