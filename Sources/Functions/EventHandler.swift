@@ -14,11 +14,12 @@ final class EventHandler: ServiceHandler {
     private let kubernetes: Kubernetes
     private let topic: PubSubTopic
     private let deadLetters: PubSubTopic?
+    private let push: PushVerifier?
     private let log: Log
 
     init(
         jobs: JobSettings, reportsUndispatchable: Bool, bigQuery: BigQuery, kubernetes: Kubernetes,
-        topic: PubSubTopic, deadLetters: PubSubTopic?, log: Log
+        topic: PubSubTopic, deadLetters: PubSubTopic?, push: PushVerifier?, log: Log
     ) {
         self.jobs = jobs
         self.reportsUndispatchable = reportsUndispatchable
@@ -26,6 +27,7 @@ final class EventHandler: ServiceHandler {
         self.kubernetes = kubernetes
         self.topic = topic
         self.deadLetters = deadLetters
+        self.push = push
         self.log = log
     }
 
@@ -35,6 +37,7 @@ final class EventHandler: ServiceHandler {
     /// event.
     func warmUp(deadline: Deadline) async {
         EventLoop.shared.start { [kubernetes] in await kubernetes.prepare(deadline: deadline) }
+        if let push { EventLoop.shared.start { await push.warmUp(deadline: deadline) } }
         await bigQuery.prepare(deadline: deadline)
     }
 
@@ -52,6 +55,7 @@ final class EventHandler: ServiceHandler {
             return response
         }
         var course = Course(context: log.context(of: request.fields), deadline: deadline)
+        if let push, let refusal = await check(request.fields, with: push, course) { return refusal }
         let message: PubSubMessage
         do throws(NotAnEvent) {
             message = try CloudEvent.message(request.fields, body: request.body)
@@ -70,6 +74,31 @@ final class EventHandler: ServiceHandler {
         }
         course.parsed(event)
         return await handle(event, request.body, &course)
+    }
+
+    /// The answer to a push that does not prove where it comes from; nil where it does.
+    private func check(
+        _ fields: HTTPFields, with push: PushVerifier, _ course: Course
+    ) async -> HTTPResponse? {
+        switch await push.verify(fields, deadline: course.deadline) {
+        case .accepted:
+            return nil
+        case .refused(let fault):
+            log.write(.warning, "push refused: it does not prove that it is Pub/Sub's", course.context) {
+                line in
+                line.field("status", 401)
+                line.field("reason", fault.rawValue)
+            }
+            var response = HTTPResponse.text(401, "A push must carry a token of Google's for this service.\n")
+            response.fields.append("WWW-Authenticate", "Bearer")
+            return response
+        case .undecided(let reason):
+            log.write(.error, "push not checked, it will be redelivered", course.context) { line in
+                line.field("upstream", Upstream.tokenEndpoint.rawValue)
+                line.field("reason", reason)
+            }
+            return .text(503, "The push cannot be checked now; try again.\n")
+        }
     }
 
     private func handle(_ event: Event, _ body: [UInt8], _ course: inout Course) async -> HTTPResponse {

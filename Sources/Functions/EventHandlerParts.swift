@@ -23,6 +23,7 @@ extension EventHandler {
                 namespace: configuration.jobNamespace, cluster: cluster, caller: parts.caller,
                 exchange: parts.exchange, token: parts.token, log: parts.log),
             topic: topic(configuration.topic), deadLetters: configuration.deadLetterTopic.map(topic),
+            push: configuration.push.map { PushVerifier($0, caller: parts.caller) },
             log: parts.log)
     }
 }

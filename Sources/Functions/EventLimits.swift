@@ -21,6 +21,17 @@ enum EventLimits {
     /// One question to GKE, retries included, on behalf of all who wait for it.
     static let clusterQuestionMilliseconds: UInt64 = 15_000
 
+    // MARK: Push tokens
+
+    /// One question for the issuer's keys, retries included.
+    static let pushKeysMilliseconds: UInt64 = 10_000
+    /// How soon the keys may be asked for again because a token names an unknown one.
+    static let pushKeysPauseMilliseconds: UInt64 = 60_000
+    /// How long the keys are used where the issuer does not say.
+    static let pushKeysKeptSeconds: UInt64 = 300
+    /// How long they are used at most, whatever the issuer says.
+    static let pushKeysKeptSecondsMax: UInt64 = 86_400
+
     // MARK: Pub/Sub
 
     /// What one published message may hold, data and attributes together

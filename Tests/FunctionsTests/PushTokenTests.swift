@@ -1,0 +1,172 @@
+import JSON
+import Net
+import Testing
+
+@testable import Functions
+
+@Suite("Tokens of authenticated pushes")
+struct PushTokenTests {
+    private static let push = EventHandlerConfiguration.Push(
+        audience: "https://handler.example", serviceAccount: "push@p.iam.gserviceaccount.com")
+
+    /// The claims of a token that is accepted, each as JSON; a test changes one.
+    private static func claims(changing name: String? = nil, to value: String? = nil) -> String {
+        let now = WallClock.now.seconds
+        var members = [
+            ("iss", "\"https://accounts.google.com\""), ("aud", "\"https://handler.example\""),
+            ("email", "\"push@p.iam.gserviceaccount.com\""), ("email_verified", "true"),
+            ("exp", "\(now + 3_600)"),
+            ("iat", "\(now)"),
+        ]
+        if let name { members.removeAll { $0.0 == name } }
+        if let name, let value { members.append((name, value)) }
+        return "{" + members.map { "\"\($0)\":\($1)" }.joined(separator: ",") + "}"
+    }
+
+    private static func token(
+        _ claims: String = claims(), head: String = #"{"alg":"RS256","kid":"k1","typ":"JWT"}"#,
+        tamper: (inout [UInt8]) -> Void = { _ in }
+    ) throws -> [UInt8] {
+        let key = try #require(RSAPrivateKey(pem: Array(TestKey.pem.utf8)))
+        let signed =
+            Base64.encodeURLSafe(Array(head.utf8)) + [0x2E] + Base64.encodeURLSafe(Array(claims.utf8))
+        var token = signed + [0x2E] + Base64.encodeURLSafe(try #require(key.signature(of: signed)))
+        tamper(&token)
+        return token
+    }
+
+    private static func keySet(_ id: String = "k1") -> HTTPResponse {
+        let digits = Array(TestKey.modulus.utf8).filter { $0 != 0x20 && $0 != 0x0A }
+        let bytes = stride(from: 0, to: digits.count, by: 2).compactMap {
+            UInt8(String(decoding: digits[$0..<$0 + 2], as: UTF8.self), radix: 16)
+        }
+        let modulus = String(decoding: Base64.encodeURLSafe(bytes), as: UTF8.self)
+        var response = HTTPResponse.json(
+            200,
+            #"{"keys":[{"kty":"EC","kid":"x"},{"kty":"RSA","kid":"\#(id)","n":"\#(modulus)","e":"AQAB"}]}"#)
+        response.fields.append("Cache-Control", "public, max-age=600, must-revalidate")
+        return response
+    }
+
+    /// Verdicts over tokens given one after another to one verifier, and how often the keys were asked for.
+    private static func verdicts(
+        _ tokens: [[UInt8]?],
+        keys: @escaping @Sendable @EventLoopActor (Int) -> Result<HTTPResponse, HTTPClientError> = { _ in
+            .success(keySet())
+        }
+    ) async throws -> (verdicts: [PushVerifier.Verdict], questions: [String]) {
+        try await LoopSupport.run {
+            nonisolated(unsafe) var asked = 0
+            let exchange = FakeExchange { _, _ in
+                asked += 1
+                return keys(asked)
+            }
+            let verifier = PushVerifier(push, caller: UpstreamCaller(exchange: exchange, log: .silent()))
+            var verdicts: [PushVerifier.Verdict] = []
+            for token in tokens {
+                var fields = HTTPFields()
+                if let token { fields.append("Authorization", Array("Bearer ".utf8) + token) }
+                verdicts.append(await verifier.verify(fields, deadline: .after(milliseconds: 1_000)))
+            }
+            return (verdicts, exchange.sent.map { "\($0.origin.host)\($0.target)" })
+        }
+    }
+
+    @Test(
+        "a token of Google's with the right audience and e-mail is accepted, and the keys are asked for once")
+    func accepted() async throws {
+        let token = try Self.token()
+        let outcome = try await Self.verdicts([token, token, token])
+        #expect(outcome.verdicts == [.accepted, .accepted, .accepted])
+        #expect(outcome.questions == ["www.googleapis.com/oauth2/v3/certs"])
+    }
+
+    @Test("a push without a token, or with something else, is refused before anything is asked")
+    func missing() async throws {
+        let outcome = try await Self.verdicts([
+            nil, Array("a.b".utf8), Array("a.b.c.d".utf8), Array("!.!.!".utf8),
+        ])
+        #expect(
+            outcome.verdicts == [
+                .refused(.missing), .refused(.malformed), .refused(.malformed), .refused(.malformed),
+            ])
+        #expect(outcome.questions.isEmpty)
+    }
+
+    @Test(
+        "each claim that is wrong or missing refuses the token",
+        arguments: [
+            ("iss", "\"https://accounts.example\"", PushTokenFault.issuer), ("iss", nil, .issuer),
+            ("aud", "\"https://other.example\"", .audience),
+            ("aud", "[\"https://handler.example\"]", .audience),
+            ("aud", nil, .audience), ("email", "\"other@p.iam.gserviceaccount.com\"", .email),
+            ("email", nil, .email),
+            ("email_verified", "false", .email), ("email_verified", "\"true\"", .email),
+            ("email_verified", nil, .email), ("exp", "1", .expired), ("exp", "\"9999999999\"", .expired),
+            ("exp", nil, .expired), ("iat", "9999999999", .notYetValid), ("iat", nil, .notYetValid),
+        ] as [(String, String?, PushTokenFault)])
+    func wrongClaims(name: String, value: String?, fault: PushTokenFault) async throws {
+        let token = try Self.token(Self.claims(changing: name, to: value))
+        #expect(try await Self.verdicts([token]).verdicts == [.refused(fault)])
+    }
+
+    @Test("expiry has little leeway, for clocks that differ by seconds")
+    func leeway() async throws {
+        let now = WallClock.now.seconds
+        let inside = try Self.token(Self.claims(changing: "exp", to: "\(now - 3)"))
+        let outside = try Self.token(Self.claims(changing: "exp", to: "\(now - 60)"))
+        #expect(try await Self.verdicts([inside, outside]).verdicts == [.accepted, .refused(.expired)])
+    }
+
+    @Test(
+        "no other algorithm is taken, whatever the token says",
+        arguments: ["none", "None", "HS256", "RS512", "ES256", "PS256", ""])
+    func algorithms(name: String) async throws {
+        let token = try Self.token(head: #"{"alg":"\#(name)","kid":"k1"}"#)
+        #expect(try await Self.verdicts([token]).verdicts == [.refused(.algorithm)])
+    }
+
+    @Test("a token changed in any part is refused")
+    func forged() async throws {
+        let forged = try (0..<3).map { part in
+            try Self.token { token in
+                let dots = token.indices.filter { token[$0] == 0x2E }
+                let at = [dots[0] - 4, dots[1] - 4, token.count - 4][part]
+                token[at] = token[at] == 0x41 ? 0x42 : 0x41
+            }
+        }
+        for verdict in try await Self.verdicts(forged).verdicts { #expect(verdict != .accepted) }
+    }
+
+    @Test("an unknown key makes the keys be asked for anew, and not again within a minute")
+    func unknownKey() async throws {
+        let token = try Self.token()
+        let outcome = try await Self.verdicts([token, token, token]) { _ in .success(Self.keySet("another")) }
+        #expect(outcome.verdicts == Array(repeating: .refused(.unknownKey), count: 3))
+        #expect(outcome.questions.count == 1)
+    }
+
+    @Test("keys that cannot be had decide nothing: the push is to be delivered again")
+    func noKeys() async throws {
+        for answer in [
+            .failure(.notConnected), .success(.json(404, "{}")), .success(.json(200, "[]")),
+            .success(.json(200, #"{"keys":[]}"#)),
+        ] as [Result<HTTPResponse, HTTPClientError>] {
+            let verdict = try await Self.verdicts([try Self.token()]) { _ in answer }.verdicts[0]
+            guard case .undecided = verdict else {
+                Issue.record("\(verdict)")
+                continue
+            }
+        }
+    }
+
+    @Test(
+        "max-age is read among other directives",
+        arguments: [
+            ("public, max-age=600", 600), ("MAX-AGE=5, private", 5), ("s-maxage=9", nil), ("max-age=x", nil),
+            ("", nil),
+        ] as [(String, UInt64?)])
+    func cacheControl(value: String, seconds: UInt64?) {
+        #expect(CacheControl.maxAgeSeconds(ArraySlice(Array(value.utf8))) == seconds)
+    }
+}
