@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-unit test-system lint format fuzz soak kill-points release clean
+.PHONY: help setup demo run test test-unit test-system simulate lint format fuzz soak kill-points release clean
 
 SECONDS ?= 60
 
@@ -18,7 +18,7 @@ demo: release ## A heartbeat, a question, its cancellation, a result, two look-u
 run: release ## Leave both functions and the local cloud running; prints curl lines to try
 	@scripts/demo --keep
 
-test: lint test-unit test-system ## Everything: lint, unit tests, system tests with the real programs
+test: lint test-unit simulate test-system ## Everything: lint, unit tests, system tests with the real programs
 
 test-unit: setup
 	@scripts/build-tests
@@ -28,6 +28,12 @@ test-unit: setup
 test-system: release
 	@scripts/set-up test
 	.build/venv/bin/python -m pytest Tests/SystemTests
+
+# Optimised, so that a second holds hundreds of seeds, but with what `@testable` needs. Asserts nothing by the clock.
+simulate: setup ## The shipped handler in a world of faults: 1,000 seeds, or as many as SECONDS=300 gives
+	swift build -c release -Xswiftc -enable-testing --scratch-path .build-simulate --product simulate
+	.build-simulate/release/simulate $(if $(filter command%,$(origin SECONDS)),--seconds $(SECONDS))
+	.build-simulate/release/simulate --canaries
 
 lint: setup ## Formatting of Swift and C, and no compiler warning
 	@scripts/set-up lint
@@ -53,4 +59,4 @@ release: setup ## build/twined-functions (static, stripped), build/local-cloud, 
 	@scripts/release
 
 clean: ## Remove what was built
-	rm -rf .build .build-release build
+	rm -rf .build .build-release .build-simulate build

@@ -48,6 +48,11 @@ let package = Package(
         .executableTarget(name: "local-cloud", dependencies: ["LocalCloud"], swiftSettings: strict),
         .executableTarget(name: "echo-server", dependencies: ["Net"], swiftSettings: strict),
 
+        // The shipped handler on a virtual clock in a world of faults; a program, so that it can run for hours.
+        .executableTarget(
+            name: "simulate", dependencies: ["Functions", "Net", "JSON"], path: "Tests/Simulation",
+            swiftSettings: strictTests),
+
         .target(
             name: "TestSupport", dependencies: ["Net"], path: "Tests/TestSupport", swiftSettings: strictTests),
         .testTarget(name: "CHTTPTests", dependencies: ["CHTTP"], swiftSettings: strictTests),

@@ -13,13 +13,27 @@ struct Attributes: Sendable {
     /// What the ranges are of.
     let bytes: [UInt8]
     private let entries: [Entry]
+    /// Where the attributes that the program reads stand, by their number; -1 where a message has none. Found
+    /// once, so that each look-up is one step.
+    private let places: [Int]
+    /// Which entries have a column of their own in the events table.
+    private let isColumn: [Bool]
 
     /// No attributes.
     init() { self.init(bytes: [], entries: []) }
 
     private init(bytes: [UInt8], entries: [Entry]) {
+        var places = [Int](repeating: -1, count: AttributeName.allCases.count)
+        var isColumn = [Bool](repeating: false, count: entries.count)
+        for (position, entry) in entries.enumerated() {
+            guard let known = AttributeName(bytes[entry.name]) else { continue }
+            places[known.rawValue] = position
+            isColumn[position] = known.isColumn
+        }
         self.bytes = bytes
         self.entries = entries
+        self.places = places
+        self.isColumn = isColumn
     }
 
     /// The members of an object; nil where a value is no string.
@@ -79,22 +93,26 @@ struct Attributes: Sendable {
         return true
     }
 
+    /// The value of an attribute that the program reads; nil where there is none.
+    subscript(name: AttributeName) -> ArraySlice<UInt8>? {
+        let place = places[name.rawValue]
+        return place < 0 ? nil : bytes[entries[place].value]
+    }
+
     /// The value of an attribute; nil where there is none of this name.
     subscript(name: String) -> ArraySlice<UInt8>? {
         for index in entries.indices where isNamed(name, at: index) { return bytes[entries[index].value] }
         return nil
     }
 
-    /// Appends all of them as Python's `json.dumps` writes a `dict`; without those that are named.
+    /// Appends them as Python's `json.dumps` writes a `dict`: all, or only those without a column of their
+    /// own.
     func appendPythonText(
-        to output: inout [UInt8], form: JSONPythonForm = .standard, omitting omitted: Set<String> = []
+        to output: inout [UInt8], form: JSONPythonForm = .standard, omittingColumns: Bool = false
     ) {
         output.append(0x7B)
         var isFirst = true
-        for entry in entries {
-            if !omitted.isEmpty, omitted.contains(String(decoding: bytes[entry.name], as: UTF8.self)) {
-                continue
-            }
+        for (position, entry) in entries.enumerated() where !(omittingColumns && isColumn[position]) {
             if !isFirst {
                 output.append(0x2C)
                 output.append(0x20)

@@ -31,7 +31,7 @@ struct Course {
     func append(_ event: Event, to line: inout LogLine) {
         line.field("event", event.uuid)
         line.field("kind", event.kindBytes)
-        line.field("question", event.attribute("question_uuid"))
+        line.field("question", event.attribute(.questionUUID))
         appendIDs(of: event.message, to: &line)
     }
 

@@ -5,13 +5,6 @@ struct Event: Sendable {
     /// What the program does with an event beyond storing it.
     enum Kind: Sendable { case question, cancellation, exception, other }
 
-    /// Attributes without which an event is malformed.
-    static let requiredAttributes = [
-        "datetime", "uuid", "parent", "originator", "sender", "sender_type", "sender_sdk_version",
-        "recipient",
-        "question_uuid", "originator_question_uuid",
-    ]
-
     let message: PubSubMessage
     /// The event itself: the message's data.
     let document: JSONDocument
@@ -35,14 +28,14 @@ struct Event: Sendable {
             kind.equals("question")
             ? .question
             : kind.equals("cancellation") ? .cancellation : kind.equals("exception") ? .exception : .other
-        for name in Self.requiredAttributes where message.attributes[name] == nil {
-            throw .attributeMissing(name)
+        for name in AttributeName.required where message.attributes[name] == nil {
+            throw .attributeMissing(name.description)
         }
         self.message = message
     }
 
     /// The value of a required attribute.
-    func attribute(_ name: String) -> ArraySlice<UInt8> {
+    func attribute(_ name: AttributeName) -> ArraySlice<UInt8> {
         guard let value = message.attributes[name] else {
             preconditionFailure("required attributes were checked")
         }
@@ -50,10 +43,10 @@ struct Event: Sendable {
     }
 
     /// The event's own id.
-    var uuid: ArraySlice<UInt8> { attribute("uuid") }
+    var uuid: ArraySlice<UInt8> { attribute(.uuid) }
 
     /// The question's id, where it can name a Job. Nothing is sent to a cluster without it.
-    var questionUUID: QuestionUUID? { QuestionUUID(attribute("question_uuid")) }
+    var questionUUID: QuestionUUID? { QuestionUUID(attribute(.questionUUID)) }
 
     /// An input that goes to the Job: nil where it is absent, or empty in Python's sense.
     func input(_ name: String) -> JSONDocument.Value? {
@@ -74,17 +67,17 @@ struct Question: Sendable {
     /// Checks what the cluster would refuse, or take and never start.
     init(_ event: Event) throws(Undispatchable) {
         guard let uuid = event.questionUUID else { throw .questionUUID }
-        guard let recipient = ServiceRevision(event.attribute("recipient")) else { throw .recipient }
+        guard let recipient = ServiceRevision(event.attribute(.recipient)) else { throw .recipient }
         self.uuid = uuid
         self.recipient = recipient
-        cpus = try Self.quantity(event, "cpus")
-        memory = try Self.quantity(event, "memory")
-        ephemeralStorage = try Self.quantity(event, "ephemeral_storage")
+        cpus = try Self.quantity(event, .cpus)
+        memory = try Self.quantity(event, .memory)
+        ephemeralStorage = try Self.quantity(event, .ephemeralStorage)
     }
 
-    private static func quantity(_ event: Event, _ name: String) throws(Undispatchable) -> Quantity? {
+    private static func quantity(_ event: Event, _ name: AttributeName) throws(Undispatchable) -> Quantity? {
         guard let value = event.message.attributes[name] else { return nil }
-        guard let quantity = Quantity(value) else { throw .quantity(name) }
+        guard let quantity = Quantity(value) else { throw .quantity(name.description) }
         return quantity
     }
 }

@@ -13,7 +13,8 @@ extension EventHandler {
         }
         let cluster = Cluster(
             id: configuration.clusterID, choice: configuration.clusterEndpoint,
-            api: api(endpoints.container), log: parts.log)
+            api: api(endpoints.container), log: parts.log,
+            questionMilliseconds: parts.sharedQuestionMilliseconds)
         self.init(
             jobs: JobSettings(configuration),
             reportsUndispatchable: configuration.reportsUndispatchableQuestions,

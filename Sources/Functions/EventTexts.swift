@@ -3,13 +3,6 @@ internal import Net
 
 /// The texts that an event becomes: in its row, and in its Job's arguments.
 extension Event {
-    /// Attributes that have a column of their own.
-    private static let columns: Set<String> = [
-        "datetime", "uuid", "parent", "originator", "sender", "sender_type", "sender_sdk_version",
-        "recipient",
-        "question_uuid", "parent_question_uuid", "originator_question_uuid",
-    ]
-
     /// What makes BigQuery recognise a redelivery.
     var insertID: [UInt8] { InsertID.of(uuid: uuid, sha256: Crypto.sha256) }
 
@@ -28,7 +21,7 @@ extension Event {
     func otherAttributesText(_ form: JSONPythonForm) -> [UInt8] {
         var text: [UInt8] = []
         text.reserveCapacity(512)
-        message.attributes.appendPythonText(to: &text, form: form, omitting: Self.columns)
+        message.attributes.appendPythonText(to: &text, form: form, omittingColumns: true)
         return text
     }
 
@@ -42,10 +35,10 @@ extension Event {
         return text
     }
 
-    /// Writes the member `name` with an attribute's value, if there is such an attribute.
-    func writeAttribute(_ name: String, to writer: inout JSONWriter) {
+    /// Writes the member called like an attribute, with its value, if there is such an attribute.
+    func writeAttribute(_ name: AttributeName, to writer: inout JSONWriter) {
         guard let value = message.attributes[name] else { return }
-        writer.key(name)
+        writer.key(name.description)
         writer.string(bytes: message.attributes.bytes, in: value.startIndex..<value.endIndex)
     }
 

@@ -17,7 +17,7 @@ enum ExceptionEvent {
         writer.endObject()
         return OutgoingMessage(
             data: writer.finish(), attributes: attributes(answering: event),
-            orderingKey: Array(event.attribute("question_uuid")))
+            orderingKey: Array(event.attribute(.questionUUID)))
     }
 
     private static func attributes(answering event: Event) -> [(name: [UInt8], value: [UInt8])] {
@@ -29,17 +29,18 @@ enum ExceptionEvent {
         }
         append("datetime", now.utf8)
         append("uuid", uuid.utf8)
-        for name in ["parent", "originator"] { append(name, event.attribute(name)) }
-        append("sender", event.attribute("recipient"))
+        append("parent", event.attribute(.parent))
+        append("originator", event.attribute(.originator))
+        append("sender", event.attribute(.recipient))
         append("sender_type", "CHILD".utf8)
-        append("sender_sdk_version", event.attribute("sender_sdk_version"))
-        append("recipient", event.attribute("sender"))
-        append("question_uuid", event.attribute("question_uuid"))
-        append("originator_question_uuid", event.attribute("originator_question_uuid"))
-        if let parent = event.message.attributes["parent_question_uuid"] {
+        append("sender_sdk_version", event.attribute(.senderSDKVersion))
+        append("recipient", event.attribute(.sender))
+        append("question_uuid", event.attribute(.questionUUID))
+        append("originator_question_uuid", event.attribute(.originatorQuestionUUID))
+        if let parent = event.message.attributes[.parentQuestionUUID] {
             append("parent_question_uuid", parent)
         }
-        if let count = event.message.attributes["retry_count"] {
+        if let count = event.message.attributes[.retryCount] {
             append("retry_count", count)
         } else {
             append("retry_count", "0".utf8)

@@ -9,12 +9,16 @@ struct ServiceParts {
     let token: AccessToken
     let project: ProjectLookup
     let log: Log
+    /// How long a question may take that is asked on behalf of several events: less than any one of them has, so
+    /// that one stalled attempt leaves time for another.
+    let sharedQuestionMilliseconds: UInt64
 
     /// These parts.
     init(
         exchange: any HTTPExchange, caller: UpstreamCaller, token: AccessToken, project: ProjectLookup,
-        log: Log
+        log: Log, sharedQuestionMilliseconds: UInt64 = ServiceLimits.tokenFetchMilliseconds
     ) {
+        self.sharedQuestionMilliseconds = sharedQuestionMilliseconds
         self.exchange = exchange
         self.caller = caller
         self.token = token
@@ -24,16 +28,21 @@ struct ServiceParts {
 
     /// The parts of a program with this configuration.
     init(
-        _ configuration: ServiceConfiguration, environment: Environment, exchange: any HTTPExchange, log: Log
+        _ configuration: ServiceConfiguration, environment: Environment, exchange: any HTTPExchange, log: Log,
+        random: @escaping @EventLoopActor () -> UInt64 = { .random(in: .min ... .max) }
     ) {
         self.exchange = exchange
         self.log = log
-        caller = UpstreamCaller(exchange: exchange, log: log)
+        caller = UpstreamCaller(exchange: exchange, log: log, random: random)
+        sharedQuestionMilliseconds = min(
+            ServiceLimits.tokenFetchMilliseconds, configuration.eventTimeoutMilliseconds)
         token = AccessToken(
             credentials: configuration.credentials, absence: configuration.credentialsAbsence,
-            environment: environment, caller: caller, log: log)
+            environment: environment, caller: caller, log: log,
+            timing: .init(fetch: sharedQuestionMilliseconds))
         project = ProjectLookup(
-            known: configuration.projectID?.text, credentials: configuration.credentials, caller: caller)
+            known: configuration.projectID?.text, credentials: configuration.credentials, caller: caller,
+            questionMilliseconds: sharedQuestionMilliseconds)
         log.projectID = project.value
     }
 }

@@ -56,12 +56,18 @@ public struct UpstreamResult: Sendable {
 public final class UpstreamCaller {
     private let exchange: any HTTPExchange
     private let log: Log
+    private let random: @EventLoopActor () -> UInt64
     private var budgets = [RetryBudget](repeating: RetryBudget(), count: Upstream.allCases.count)
 
-    /// A caller whose requests go through `exchange`.
-    public init(exchange: any HTTPExchange, log: Log) {
+    /// A caller whose requests go through `exchange`. Jitter comes from `random`, so that a simulation can be
+    /// replayed.
+    public init(
+        exchange: any HTTPExchange, log: Log,
+        random: @escaping @EventLoopActor () -> UInt64 = { .random(in: .min ... .max) }
+    ) {
         self.exchange = exchange
         self.log = log
+        self.random = random
     }
 
     /// Calls `upstream` until its answer means something other than "again", or there is no time, attempt or
@@ -153,7 +159,7 @@ public final class UpstreamCaller {
         let decision = retry.decide(
             after: reaction, retryAfterNanoseconds: retryAfter,
             nowNanoseconds: EventLoop.shared.nowNanoseconds,
-            budget: &budgets[upstream.index], random: .random(in: .min ... .max))
+            budget: &budgets[upstream.index], random: random())
         switch decision {
         case .attempt: return true
         case .attemptAt(let nanoseconds):

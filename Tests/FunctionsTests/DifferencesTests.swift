@@ -5,7 +5,7 @@ import Testing
 
 // Each test here is a line of docs/DIFFERENCES.md.
 
-private let attributes = Event.requiredAttributes.map { "\"\($0)\":\"octue/x:1\"" }.joined(separator: ",")
+private let attributes = AttributeName.required.map(\.description).map { "\"\($0)\":\"octue/x:1\"" }.joined(separator: ",")
 
 /// A wrapped push of this event.
 private func push(data: String, attributes: String = attributes, ids: String = #""messageId":"1""#) -> String
@@ -47,7 +47,7 @@ func orderingKey() throws {
 @Test("unwrapped pushes are taken")
 func unwrappedPush() throws {
     var fields = Fields([("x-goog-pubsub-message-id", "1")])
-    fields.lines += Event.requiredAttributes.map { ($0, Array("octue/x:1".utf8)) }
+    fields.lines += AttributeName.required.map(\.description).map { ($0, Array("octue/x:1".utf8)) }
     let message = try CloudEvent.message(fields, body: Array(#"{"kind":"heartbeat"}"#.utf8))
     #expect(try Event(message).kind == .other)
 }

@@ -65,15 +65,14 @@ func recordedColumns() throws {
     for recorded in try Repository.cases().compactMap({ try RecordedRequest($0) }) {
         guard let row = recorded.row, let event = recorded.event().event else { continue }
         checked += 1
-        for name in Event.requiredAttributes + ["parent_question_uuid"] {
+        for name in AttributeName.required.map(\.description) + ["parent_question_uuid"] {
             #expect(
                 event.message.attributes[name].map { text($0) } == row[name]?.string,
                 "\(recorded.name): \(name)")
         }
         #expect(event.kindValue.string == row["kind"]?.string)
         var others: [UInt8] = []
-        let columns = Set(Event.requiredAttributes + ["parent_question_uuid"])
-        event.message.attributes.appendPythonText(to: &others, omitting: columns)
+        event.message.attributes.appendPythonText(to: &others, omittingColumns: true)
         #expect(text(others) == row["other_attributes"]?.string, "\(recorded.name)")
         let metadata = try JSONDocument(parsing: row["backend_metadata"]?.stringBytes ?? []).root
         #expect(

@@ -50,6 +50,8 @@ public final class AccessToken {
         var refreshAhead = ServiceLimits.tokenRefreshAheadMilliseconds
         /// How long after one fetch no refresh is begun.
         var pause = ServiceLimits.tokenRefreshPauseMilliseconds
+        /// One fetch, on behalf of all who wait.
+        var fetch = ServiceLimits.tokenFetchMilliseconds
         /// How long before its expiry a token is not handed out any more: it has to travel.
         var margin: UInt64 = 10_000
     }
@@ -70,14 +72,14 @@ public final class AccessToken {
     private var generation: UInt64 = 0
 
     /// The token of `credentials`. Without any, every question for one is answered with `absence`.
-    public convenience init(
+    convenience init(
         credentials: Credentials?, absence: String = "there are no credentials", environment: Environment,
-        caller: UpstreamCaller, log: Log
+        caller: UpstreamCaller, log: Log, timing: Timing = Timing()
     ) {
         let fetcher = credentials.map {
             TokenFetcher(credentials: $0, environment: environment, caller: caller)
         }
-        self.init(log: log) { deadline in
+        self.init(log: log, timing: timing) { deadline in
             guard let fetcher else { return .failure(.failed(absence)) }
             return await fetcher.fetch(deadline: deadline)
         }
@@ -123,7 +125,7 @@ public final class AccessToken {
         EventLoop.shared.start { [self] in
             let startNanoseconds = EventLoop.shared.nowNanoseconds
             let startSecond = WallClock.now.seconds
-            let fetched = await fetch(.after(milliseconds: ServiceLimits.tokenFetchMilliseconds))
+            let fetched = await fetch(.after(milliseconds: timing.fetch))
             switch fetched {
             case .success(let token): started.result = .success(hold(token, startNanoseconds, startSecond))
             case .failure(let error):

@@ -74,9 +74,9 @@ extension BigQuery {
 enum Row {
     /// Columns that hold an attribute as it came; one that is absent is left out (only `parent_question_uuid`
     /// can be).
-    private static let attributeColumns = [
-        "parent", "originator", "sender", "sender_type", "sender_sdk_version", "recipient", "question_uuid",
-        "parent_question_uuid", "originator_question_uuid",
+    private static let attributeColumns: [AttributeName] = [
+        .parent, .originator, .sender, .senderType, .senderSDKVersion, .recipient, .questionUUID,
+        .parentQuestionUUID, .originatorQuestionUUID,
     ]
 
     /// The body of the request that stores `event`; nil when it cannot be made small enough.
@@ -104,8 +104,8 @@ enum Row {
         writer.member("insertId", bytes: event.insertID)
         writer.key("json")
         writer.beginObject()
-        event.writeAttribute("datetime", to: &writer)
-        event.writeAttribute("uuid", to: &writer)
+        event.writeAttribute(.datetime, to: &writer)
+        event.writeAttribute(.uuid, to: &writer)
         writer.member("kind", bytes: event.kindBytes)
         writer.key("event")
         guard writer.string(pythonTextOf: event.document.root, form: form, omitting: ["kind"]) else {

@@ -34,10 +34,15 @@ final class Cluster {
     private let api: GoogleAPI
     private let choice: EventHandlerConfiguration.ClusterEndpoint
     private let log: Log
+    private let questionMilliseconds: UInt64
     private var known: Known?
     private var question: Question?
 
-    init(id: ClusterID, choice: EventHandlerConfiguration.ClusterEndpoint, api: GoogleAPI, log: Log) {
+    init(
+        id: ClusterID, choice: EventHandlerConfiguration.ClusterEndpoint, api: GoogleAPI, log: Log,
+        questionMilliseconds: UInt64 = EventLimits.clusterQuestionMilliseconds
+    ) {
+        self.questionMilliseconds = questionMilliseconds
         let fields =
             "endpoint,masterAuth/clusterCaCertificate,controlPlaneEndpointsConfig,privateClusterConfig"
         target = Array("/v1/\(id.text)?fields=\(fields)".utf8)
@@ -104,7 +109,7 @@ final class Cluster {
     private func request() async -> Result<Origin, ClusterError> {
         let answer = await api.call(
             .clusterManager, .get, target,
-            deadline: .after(milliseconds: EventLimits.clusterQuestionMilliseconds))
+            deadline: .after(milliseconds: questionMilliseconds))
         guard answer.reaction == .done, let response = answer.response else {
             return .failure(
                 ClusterError(

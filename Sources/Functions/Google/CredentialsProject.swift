@@ -5,13 +5,18 @@ public import Net
 public final class ProjectLookup {
     private let server: MetadataServer?
     private let caller: UpstreamCaller
+    private let questionMilliseconds: UInt64
     private var known: String?
     private var question: Gate?
     private var failure = TokenError.failed("no project is known: set GOOGLE_CLOUD_PROJECT")
 
     /// GOOGLE_CLOUD_PROJECT, GCLOUD_PROJECT or the key file's project is `known`; else the metadata server is
     /// asked when the question first comes up.
-    public init(known: String?, credentials: Credentials?, caller: UpstreamCaller) {
+    public init(
+        known: String?, credentials: Credentials?, caller: UpstreamCaller,
+        questionMilliseconds: UInt64 = ServiceLimits.tokenFetchMilliseconds
+    ) {
+        self.questionMilliseconds = questionMilliseconds
         self.known = known ?? credentials?.projectID
         self.caller = caller
         if case .metadataServer(let server)? = credentials?.kind {
@@ -38,7 +43,7 @@ public final class ProjectLookup {
         let gate = Gate()
         question = gate
         EventLoop.shared.start { [self] in
-            let deadline = Deadline.after(milliseconds: ServiceLimits.tokenFetchMilliseconds)
+            let deadline = Deadline.after(milliseconds: questionMilliseconds)
             let result = await caller.call(
                 .metadata, at: server.origin, deadline: deadline,
                 attemptMillisecondsMax: server.timeoutMilliseconds

@@ -1,0 +1,3 @@
+import Glibc
+
+exit(Simulate.main(Array(CommandLine.arguments.dropFirst())))
