@@ -55,10 +55,14 @@ public final class ByteStream {
         close()
     }
 
-    /// Called when the peer closes, or sends something, while no task waits on the stream.
+    /// Called when the peer closes, or sends something, while no task waits on the stream; at once if it has
+    /// done so already, since that is not signalled again.
     var whenIdle: (() -> Void)? {
         get { registration.waiter.whenIdle }
-        set { registration.waiter.whenIdle = newValue }
+        set {
+            registration.waiter.whenIdle = newValue
+            if let newValue, registration.waiter.pending & Self.readable != 0 { newValue() }
+        }
     }
 
     /// Whether it has been closed on this side.
@@ -176,6 +180,13 @@ public final class ByteStream {
     }
 
     /// One read of what has come already, into the scratch buffer. Nil when nothing has; 0 at the end.
+    /// Whether bytes have come that nobody has read yet; in clear, or of TLS.
+    var hasUnreadBytes: Bool {
+        guard let raw = descriptor?.raw else { return false }
+        var byte: UInt8 = 0
+        return unsafe recv(raw, &byte, 1, CInt(MSG_PEEK | MSG_DONTWAIT)) > 0
+    }
+
     private func receiveAvailable() throws(StreamError) -> Int? {
         let waiter = registration.waiter
         guard waiter.pending & Self.readable != 0 else { return nil }

@@ -118,6 +118,7 @@ public final class HTTPServer {
             await acceptWaiting(from: listener, into: &group)
         }
         // Those that the kernel has taken for us are ours to answer.
+        await listener.dropConnectionRequests()
         await acceptWaiting(from: listener, into: &group)
         self.listener = nil
     }
@@ -221,10 +222,10 @@ public final class HTTPServer {
                 connection.phase = .closing
                 try await stream.write(
                     bytes, deadline: .after(milliseconds: limits.answerTimeoutMilliseconds))
-                return await linger(stream, .after(milliseconds: limits.lingerTimeoutMilliseconds))
+                return await linger(stream, lingerDeadline)
             case .close:
                 connection.phase = .closing
-                return await linger(stream, .after(milliseconds: limits.lingerTimeoutMilliseconds))
+                return await linger(stream, lingerDeadline)
             }
         }
     }
@@ -254,6 +255,11 @@ public final class HTTPServer {
         try await handler.transmit(
             bytes, of: response, over: connection.stream,
             deadline: .after(milliseconds: limits.answerTimeoutMilliseconds))
+    }
+
+    /// A program that ends does not wait long for clients that do not close their side.
+    private var lingerDeadline: Deadline {
+        .after(milliseconds: isDraining ? Limits.drainLingerMilliseconds : limits.lingerTimeoutMilliseconds)
     }
 
     /// Ends our side and reads on for a while, so that the last answer is not lost to a reset when the client
@@ -298,7 +304,11 @@ public final class HTTPServer {
         let deadline = Deadline.after(milliseconds: limits.drainTimeoutMilliseconds)
         await EventLoop.shared.sleep(until: .after(milliseconds: limits.drainGraceMilliseconds))
         drainGraceIsOver = true
-        for connection in connections.values where connection.phase == .idle { connection.stream.close() }
+        // A request that came while the program got no processor time is still to be answered.
+        for connection in connections.values
+        where connection.phase == .idle && !connection.stream.hasUnreadBytes {
+            connection.stream.close()
+        }
         if connections.isEmpty { return }
         if await drained.wait(until: deadline) { return }
         for connection in connections.values {

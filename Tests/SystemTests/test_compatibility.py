@@ -8,8 +8,8 @@ import subprocess
 import pytest
 
 from cloud import event_handler
-from events import ATTRIBUTES, INPUT_VALUES, post, push, question
 from programs import ROOT
+from pushes import ATTRIBUTES, INPUT_VALUES, post, push, question
 
 HEARTBEAT = push({"kind": "heartbeat"})
 

@@ -9,7 +9,7 @@ import pytest
 import clients
 from cloud import event_handler, service_registry
 from discovery import DOCUMENTS, Discovery
-from events import post, push, question
+from pushes import post, push, question
 from test_recorded_cases import load_cases, send
 
 pytestmark = pytest.mark.clients

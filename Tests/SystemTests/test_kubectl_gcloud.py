@@ -8,8 +8,8 @@ import pytest
 
 import clients
 from cloud import event_handler
-from events import post, question
 from programs import PATIENCE_SECONDS
+from pushes import post, question
 
 REPOSITORY = "europe-west1-docker.pkg.dev/demo-project/octue-twined-services"
 TOKEN = "ya29.local-1"

@@ -16,8 +16,8 @@ import pytest
 import clients
 from clients import PROJECT, SDK, TOPIC, PubSubEmulator
 from cloud import event_handler, service_registry
-from events import push, question
 from programs import PATIENCE_SECONDS
+from pushes import push, question
 
 pytestmark = pytest.mark.clients
 
