@@ -48,8 +48,8 @@ class LocalCloud:
         self.program.close()
 
 
-def event_handler(start, cloud, port=None, **variables):
-    return start("twined-functions", "event-handler", port=port,
+def event_handler(start, cloud, **variables):
+    return start("twined-functions", "event-handler",
                  environment={**cloud.environment("event-handler"), **variables})
 
 

@@ -237,7 +237,7 @@ def test_nothing_is_lost_or_doubled_when_the_handler_is_killed(start, cloud, emu
     cloud.wait("rows.accepted", atLeast=10)
     handler.process.kill()
     handler.process.wait(PATIENCE_SECONDS)
-    event_handler(start, cloud, port=handler.port)
+    start("twined-functions", "event-handler", environment=cloud.environment("event-handler"), port=handler.port)
     cloud.wait("jobs.live", equals=count)
     cloud.wait("rows.distinct", equals=count)
     assert {row["uuid"] for row in rows(cloud)} == {f"u-{number}" for number in range(count)}
