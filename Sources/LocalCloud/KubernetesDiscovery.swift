@@ -104,8 +104,8 @@ enum KubernetesDiscovery {
         return KubernetesStatus.object(201, json.finish())
     }
 
-    /// kubectl asks it before it creates anything: a PATCH of the kind that knows `fieldValidation` says that the
-    /// server validates fields itself (a real one's document has it among two megabytes of others).
+    /// kubectl asks it before it creates anything: a PATCH of the kind that knows `fieldValidation` says that
+    /// the server validates fields itself (a real one's document has it among two megabytes of others).
     private static let jobsOpenAPI =
         #"{"openapi":"3.0.0","info":{"title":"Kubernetes","version":"v1.36.2"},"paths":{"#
         + #""/apis/batch/v1/namespaces/{namespace}/jobs/{name}":{"patch":{"responses":{},"parameters":["#
