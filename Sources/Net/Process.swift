@@ -10,8 +10,8 @@ public enum Process {
         _ = cnet_forbid_core_dumps()
     }
 
-    /// Makes it ready to serve: from here on SIGTERM and SIGINT wait for `SignalSource`, and memory that is freed
-    /// goes back to the kernel. To be called first of all.
+    /// Makes it ready to serve: from here on SIGTERM and SIGINT wait for `SignalSource`, and memory that is
+    /// freed goes back to the kernel. To be called first of all.
     public static func prepare() {
         let signals: [CInt] = [SIGTERM, SIGINT]
         // It fails only for numbers that are no signals.
