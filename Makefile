@@ -2,8 +2,8 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-unit test-system test-sanitized simulate hostile injection linear lint format \
-	fuzz release clean
+.PHONY: help setup demo run test test-unit test-system test-clients test-sanitized simulate hostile injection
+.PHONY: linear lint format fuzz soak kill-points release clean
 
 SECONDS ?= 60
 COUNT ?= 20000
@@ -20,7 +20,7 @@ demo: release ## A heartbeat, a question, its cancellation, a result, two look-u
 run: release ## Leave both functions and the local cloud running; prints curl lines to try
 	@scripts/demo --keep
 
-test: lint test-unit simulate injection test-system ## Everything: lint, unit tests, system tests with the real programs
+test: lint test-unit simulate injection test-system test-clients ## Everything: lint, unit tests, system tests with the real programs
 
 test-unit: setup
 	@scripts/build-tests
@@ -29,7 +29,12 @@ test-unit: setup
 
 test-system: release
 	@scripts/set-up test
-	.build/venv/bin/python -m pytest Tests/SystemTests
+	.build/venv/bin/python -m pytest Tests/SystemTests -m "not clients"
+
+test-clients: release ## Only the tests with the Pub/Sub emulator, the SDK, kubectl and gcloud
+	@scripts/set-up test
+	@scripts/set-up clients
+	.build/venv/bin/python -m pytest Tests/SystemTests -m clients -rs
 
 # Optimised, so that a second holds hundreds of seeds, but with what `@testable` needs. Asserts nothing by the clock.
 simulate: setup ## The shipped handler in a world of faults: 1,000 seeds, or as many as SECONDS=300 gives
@@ -62,6 +67,14 @@ format: ## Bring Swift and C into the committed form
 fuzz: setup ## Fuzz all parsers for SECONDS (60, shared) under ASan, the C ones under UBSan too
 	@scripts/set-up fuzz
 	fuzz/run $(SECONDS)
+
+soak: release ## Mixed events, faults and kills for SECONDS (60); then everything must be there once
+	@scripts/set-up test
+	scripts/soak $(SECONDS)
+
+kill-points: release ## SIGKILL at every system call of a question's way, then its redelivery
+	@scripts/set-up test
+	scripts/kill-points
 
 release: setup ## build/twined-functions (static, stripped), build/local-cloud, build/echo-server
 	@scripts/release

@@ -11,6 +11,10 @@
 /// accept4(2) with SOCK_NONBLOCK | SOCK_CLOEXEC.
 int cnet_accept(int listener);
 
+/// Lets a listening socket drop requests for connections (SYN) from now on; those whose handshake has begun
+/// still come to be accepted. setsockopt(2) of SO_ATTACH_FILTER; not every kernel has it.
+int cnet_drop_connection_requests(int listener);
+
 /// socket(2), a TCP socket of `family` with SOCK_NONBLOCK | SOCK_CLOEXEC.
 int cnet_tcp_socket(int family);
 
@@ -44,6 +48,11 @@ int cnet_epoll_add(int epoll, int descriptor, uint64_t data);
 
 /// SIGPIPE ignored; `signals` (a list of `count`) blocked and readable from the returned signalfd(2).
 int cnet_signal_descriptor(const int *signals, int count);
+/// Blocks `signals` alone: they wait until somebody reads them.
+int cnet_hold_signals(const int *signals, int count);
+/// Memory that is freed goes back to the kernel: without this glibc learns from one large body to keep them
+/// all.
+void cnet_return_memory(void);
 /// Reads one signal number, 0 when there is none.
 int cnet_read_signal(int descriptor);
 

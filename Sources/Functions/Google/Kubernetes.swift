@@ -98,7 +98,7 @@ final class Kubernetes {
     }
 
     /// The `uuid` inside a Job's `--attributes`; nil when it has none.
-    static func eventUUID(inJob body: [UInt8]) -> [UInt8]? {
+    nonisolated static func eventUUID(inJob body: [UInt8]) -> [UInt8]? {
         guard let job = try? JSONDocument(parsing: body).root,
             let containers = job["spec"]?["template"]?["spec"]?["containers"]
         else { return nil }
@@ -148,7 +148,7 @@ final class Kubernetes {
         do throws(ClusterError) {
             origin = try await cluster.origin(deadline: deadline)
         } catch {
-            return .failure(CallFailure(reason: error.description))
+            return .failure(CallFailure(error))
         }
         let result = await caller.call(
             upstream, at: origin, deadline: deadline, token: token, context: context,
