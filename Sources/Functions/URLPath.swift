@@ -92,7 +92,12 @@ enum URLForm {
     /// Pairs are separated by `&` alone (`;` belongs to a value), names are compared after decoding, a `+`
     /// is a space.
     static func firstValue(of name: String, in query: some Collection<UInt8>) -> [UInt8]? {
-        for pair in query.split(separator: 0x26) {
+        let bytes = Array(query)
+        var start = 0
+        while start < bytes.count {
+            let end = bytes[start...].firstIndex(of: 0x26) ?? bytes.count
+            let pair = bytes[start..<end]
+            start = end + 1
             let key = pair.prefix { $0 != 0x3D }
             // Only a name with an escape in it is decoded: a query has as many names as fit.
             let isPlain = !key.contains { $0 == 0x25 || $0 == 0x2B }

@@ -45,27 +45,38 @@ enum UpstreamForm: CaseIterable {
         return method == "GET" ? .read : method == "DELETE" ? .delete : nil
     }
 
+    private static let lower = "abcdefghijklmnopqrstuvwxyz0123456789._-"
+    private static let letters = lower + "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+    /// Of what stands for a name nothing but its own slashes is an escape, `%252F`.
     private static func registry(_ target: [UInt8]) -> UpstreamForm? {
         let repository = "/v1/projects/p-1/locations/l/repositories/r"
-        let name = "abcdefghijklmnopqrstuvwxyz0123456789._-"
-        let tag = name + "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
         if matches(target, [.text(repository)]) { return .repository }
-        // A name's slashes are %252F in one place and %2F in the other: characters of an escape, no more.
-        let package = Segment.some(of: name + "%25F", max: 1_500)
-        guard !target.starts(with: (repository + "/packages/.").utf8) else { return nil }
-        if matches(target, [.text(repository + "/packages/"), package, .text("/tags/default")]) {
-            return .defaultTag
+        let text = String(decoding: target, as: UTF8.self)
+        let segments = text.split(separator: "/", omittingEmptySubsequences: false)
+        let parts = segments.dropFirst(8).map(String.init)
+        guard text.hasPrefix(repository + "/") else { return nil }
+        if parts.count == 4, parts[0] == "packages", parts[2] == "tags" {
+            guard isName(parts[1], slash: "%252F"), isOf(letters, parts[3], max: 128) else { return nil }
+            return parts[3] == "default" ? .defaultTag : .tag
         }
-        if matches(
-            target, [.text(repository + "/packages/"), package, .text("/tags/"), .some(of: tag, max: 128)])
-        {
-            return .tag
+        let halves = (parts.last ?? "").split(separator: "%40", omittingEmptySubsequences: false).map(
+            String.init)
+        guard parts.count == 2, parts[0] == "dockerImages", halves.count == 2,
+            isName(halves[0], slash: "%252F")
+        else { return nil }
+        let digest = halves[1].split(separator: "%3A", omittingEmptySubsequences: false).map(String.init)
+        return digest.count == 2 && digest.allSatisfy { isOf(letters, $0, max: 256) } ? .image : nil
+    }
+
+    private static func isName(_ text: String, slash: String) -> Bool {
+        text.split(separator: slash, omittingEmptySubsequences: false).allSatisfy {
+            isOf(lower, String($0), max: 255) && $0.first != "." && $0.last != "."
         }
-        let digest = Segment.some(of: tag + "%3ABD2+=", max: 600)
-        if matches(target, [.text(repository + "/dockerImages/"), package, .text("%40"), digest]) {
-            return .image
-        }
-        return nil
+    }
+
+    private static func isOf(_ set: String, _ text: String, max most: Int) -> Bool {
+        (1...most).contains(text.utf8.count) && text.utf8.allSatisfy { set.utf8.contains($0) }
     }
 
     private enum Segment: ExpressibleByStringLiteral {
@@ -89,13 +100,7 @@ enum UpstreamForm: CaseIterable {
         case .some(let set, let most):
             let set = set.utf8
             let run = target.prefix { set.contains($0) }
-            guard (1...most).contains(run.count) else { return false }
-            if matches(target[run.endIndex...], segments.dropFirst()) { return true }
-            // What follows may begin with characters of the set.
-            guard case .text(let text)? = segments.dropFirst().first,
-                let at = FuzzMessages.position(of: text, in: run), at > run.startIndex
-            else { return false }
-            return matches(target[at...], segments.dropFirst())
+            return (1...most).contains(run.count) && matches(target[run.endIndex...], segments.dropFirst())
         }
     }
 }
@@ -204,7 +209,7 @@ final class HostileUpstream: HTTPExchange {
         case .publish: return json(200, #"{"messageIds":["1"]}"#)
         case .tag, .defaultTag:
             if chance.below(3) == 0 { return json(404, "{}") }
-            let digest = chance.below(4) == 0 ? "sha256:../..%2f?#\(HostileWords.mark)" : "sha256:0a1b"
+            let digest = chance.below(4) == 0 ? "sha256:0a..%2f?#\(HostileWords.mark)" : "sha256:0a1b"
             return json(
                 200, #"{"version":"projects/p-1/locations/l/repositories/r/packages/x/versions/\#(digest)"}"#)
         case .image: return json(200, #"{"tags":["default","\#(HostileWords.mark)/\r\n","0.1.0"]}"#)
