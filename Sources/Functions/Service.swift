@@ -9,8 +9,8 @@ struct ServiceParts {
     let token: AccessToken
     let project: ProjectLookup
     let log: Log
-    /// How long a question may take that is asked on behalf of several events: less than any one of them has, so
-    /// that one stalled attempt leaves time for another.
+    /// How long a question may take that is asked on behalf of several events: less than any one of them
+    /// has, so that one stalled attempt leaves time for another.
     let sharedQuestionMilliseconds: UInt64
 
     /// These parts.
@@ -52,6 +52,7 @@ public enum Service {
     /// Exit statuses (sysexits.h).
     enum ExitStatus {
         static let success: Int32 = 0
+        static let checkFailed: Int32 = 1
         static let usage: Int32 = 64
         static let cannotListen: Int32 = 71
         static let configuration: Int32 = 78
@@ -75,6 +76,9 @@ public enum Service {
                 wrong: "FUNCTION_TARGET", target, expected: "handle_event or handle_request")
             write("twined-functions: 1 setting is wrong\n  \(problem.text)\n", to: 2)
             return ExitStatus.configuration
+        case .check(let kind, let asJSON):
+            Process.forbidCoreDumps()
+            return check(kind, asJSON: asJSON, environment)
         case .run(let kind):
             return run(kind, environment)
         }
@@ -185,8 +189,15 @@ public enum Service {
         }
     }
 
-    private static func write(_ text: String, to descriptor: CInt) {
-        var rest = Array(text.utf8)[...]
+    /// Whether people read what is written to a descriptor.
+    static func isTerminal(_ descriptor: CInt) -> Bool { isatty(descriptor) == 1 }
+
+    static func write(_ text: String, to descriptor: CInt) {
+        write(Array(text.utf8), to: descriptor)
+    }
+
+    static func write(_ bytes: [UInt8], to descriptor: CInt) {
+        var rest = bytes[...]
         while !rest.isEmpty {
             let count = unsafe rest.withUnsafeBytes {
                 unsafe Glibc.write(descriptor, $0.baseAddress, $0.count)
