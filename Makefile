@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-unit test-system simulate lint format fuzz release clean
+.PHONY: help setup demo run test test-unit test-system simulate lint format fuzz soak kill-points release clean
 
 SECONDS ?= 60
 
@@ -46,6 +46,14 @@ format: ## Bring Swift and C into the committed form
 fuzz: setup ## Fuzz the parsers for SECONDS (60) under ASan and UBSan
 	@scripts/set-up fuzz
 	fuzz/run $(SECONDS)
+
+soak: release ## Mixed events, faults and kills for SECONDS (60); then everything must be there once
+	@scripts/set-up test
+	scripts/soak $(SECONDS)
+
+kill-points: release ## SIGKILL at every system call of a question's way, then its redelivery
+	@scripts/set-up test
+	scripts/kill-points
 
 release: setup ## build/twined-functions (static, stripped), build/local-cloud, build/echo-server
 	@scripts/release

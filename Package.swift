@@ -57,7 +57,8 @@ let package = Package(
             name: "TestSupport", dependencies: ["Net"], path: "Tests/TestSupport", swiftSettings: strictTests),
         .testTarget(name: "CHTTPTests", dependencies: ["CHTTP"], swiftSettings: strictTests),
         .testTarget(
-            name: "NetTests", dependencies: ["Net", "TestSupport", "CHTTP"], swiftSettings: strictTests),
+            name: "NetTests", dependencies: ["Net", "TestSupport", "CHTTP", "COpenSSL", "LocalCloud"],
+            swiftSettings: strictTests),
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: strictTests),
         .testTarget(
             name: "FunctionsTests", dependencies: ["Functions", "JSON", "TestSupport"],

@@ -6,6 +6,7 @@ internal import Net
 struct Course {
     let context: LogContext
     let deadline: Deadline
+    private var event: Event?
     private let startNanoseconds = EventLoop.shared.nowNanoseconds
     private var parsedNanoseconds: UInt64?
     private var storedNanoseconds: UInt64?
@@ -17,7 +18,10 @@ struct Course {
     }
 
     /// The event is read.
-    mutating func parsed() { parsedNanoseconds = EventLoop.shared.nowNanoseconds }
+    mutating func parsed(_ event: Event) {
+        self.event = event
+        parsedNanoseconds = EventLoop.shared.nowNanoseconds
+    }
     /// BigQuery has answered.
     mutating func stored() { storedNanoseconds = EventLoop.shared.nowNanoseconds }
     /// The cluster or Pub/Sub has answered, or was found not to be asked.
@@ -28,11 +32,15 @@ struct Course {
         line.field("event", event.uuid)
         line.field("kind", event.kindBytes)
         line.field("question", event.attribute(.questionUUID))
-        append(event.message, to: &line)
+        appendIDs(of: event.message, to: &line)
     }
 
-    /// Which message a log line is about.
+    /// Which message a log line is about, and which event, if it could be read.
     func append(_ message: PubSubMessage, to line: inout LogLine) {
+        if let event { append(event, to: &line) } else { appendIDs(of: message, to: &line) }
+    }
+
+    private func appendIDs(of message: PubSubMessage, to line: inout LogLine) {
         if let id = message.messageID { line.field("message_id", id) }
         if let attempt = message.deliveryAttempt { line.field("delivery_attempt", attempt) }
     }

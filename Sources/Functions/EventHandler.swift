@@ -72,7 +72,7 @@ final class EventHandler: ServiceHandler {
         } catch {
             return await refuse(message, request.body, error.description, &course)
         }
-        course.parsed()
+        course.parsed(event)
         return await handle(event, request.body, &course)
     }
 

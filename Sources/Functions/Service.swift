@@ -9,8 +9,8 @@ struct ServiceParts {
     let token: AccessToken
     let project: ProjectLookup
     let log: Log
-    /// How long a question may take that is asked on behalf of several events: less than any one of them
-    /// has, so that one stalled attempt leaves time for another.
+    /// How long a question may take that is asked on behalf of several events: less than any one of them has,
+    /// so that one stalled attempt leaves time for another.
     let sharedQuestionMilliseconds: UInt64
 
     /// These parts.

@@ -88,6 +88,7 @@ public final class UpstreamCaller {
     ) async -> UpstreamResult {
         var retry = Retry(deadlineNanoseconds: deadline.nanoseconds)
         var origin = origin
+        var hasRenewedOrigin = false
         var attempts = 0
         var last = UpstreamResult.Last.notSent
         while true {
@@ -119,7 +120,8 @@ public final class UpstreamCaller {
                 return UpstreamResult(last: last, reaction: .unavailable, attempts: attempts)
             }
             if reaction == .freshToken, let source, let token { source.invalidate(token) }
-            if case .askClusterAnew = reaction, let renewOrigin {
+            if case .askClusterAnew = reaction, let renewOrigin, !hasRenewedOrigin {
+                hasRenewedOrigin = true
                 guard let renewed = await renewOrigin() else {
                     return UpstreamResult(last: last, reaction: .unavailable, attempts: attempts)
                 }

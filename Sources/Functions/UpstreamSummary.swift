@@ -15,6 +15,8 @@ extension UpstreamResult {
 /// Why a call brought no result, for a log line.
 struct CallFailure: Error, Sendable {
     let reason: String
+    /// Who failed, where it was not the upstream that was to be called but one that had to be asked first.
+    var upstream: StaticString?
     /// The last answer's status, if there was one.
     var status: Int?
     /// How many requests were sent.
@@ -28,11 +30,20 @@ struct CallFailure: Error, Sendable {
         reason = result.summary
         status = result.status
         attempts = result.attempts
+        if case .noToken = result.last { upstream = "credentials" }
     }
 
-    /// Adds what is known to a line.
-    func append(to line: inout LogLine, upstream: StaticString) {
-        line.field("upstream", literal: upstream)
+    /// The cluster was to be called, and where it is could not be had from GKE.
+    init(_ error: ClusterError) {
+        reason = error.description
+        upstream = "gke"
+        status = error.status
+        attempts = error.attempts
+    }
+
+    /// Adds what is known to a line; `called` is the upstream that was to be called.
+    func append(to line: inout LogLine, upstream called: StaticString) {
+        line.field("upstream", literal: upstream ?? called)
         if let status { line.field("status", status) }
         line.field("attempt", attempts)
         line.field("reason", reason)

@@ -205,12 +205,19 @@ public struct JSONWriter: Sendable {
         isComplete = open.isEmpty
     }
 
+    /// Keys and constants, most of which need no escape: those are copied as they are.
     private mutating func appendQuoted(_ text: String) {
-        output.append(addingCapacity: text.utf8.count * JSONEscaping.growthMax + 2) { span in
-            span.append(0x22)
-            for byte in text.utf8 { JSONEscaping.append(ascii: byte, to: &span, .utf8) }
-            span.append(0x22)
+        var text = text
+        output.append(0x22)
+        text.withUTF8 { buffer in
+            let bytes = unsafe Span(_unsafeElements: buffer)
+            if JSONEscaping.plainRun(bytes, from: 0, to: bytes.count) == bytes.count {
+                unsafe output.append(contentsOf: buffer)
+            } else {
+                JSONEscaping.append(bytes, to: &output, form: .utf8)
+            }
         }
+        output.append(0x22)
     }
 
     private mutating func appendQuoted(_ bytes: [UInt8], _ range: Range<Int>) {

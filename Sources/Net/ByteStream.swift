@@ -36,7 +36,7 @@ public final class ByteStream {
     private static let scratch: UnsafeMutableRawBufferPointer = .allocate(byteCount: 65_536, alignment: 64)
 
     private var descriptor: FileDescriptor?
-    private let raw: CInt
+    let raw: CInt
     private let registration: Registration
     private var tls: TLSSession?
     /// Bytes on their way out that the kernel has not taken yet; only TLS has any.
@@ -55,10 +55,14 @@ public final class ByteStream {
         close()
     }
 
-    /// Called when the peer closes, or sends something, while no task waits on the stream.
+    /// Called when the peer closes, or sends something, while no task waits on the stream; at once if it has
+    /// done so already, since that is not signalled again.
     var whenIdle: (() -> Void)? {
         get { registration.waiter.whenIdle }
-        set { registration.waiter.whenIdle = newValue }
+        set {
+            registration.waiter.whenIdle = newValue
+            if let newValue, registration.waiter.pending & Self.readable != 0 { newValue() }
+        }
     }
 
     /// Whether it has been closed on this side.
@@ -150,12 +154,39 @@ public final class ByteStream {
         }
     }
 
+    /// Whether nothing has come for the application, the peer's end included. What comes for TLS itself, such
+    /// as a session ticket, is taken in. It costs no system call when epoll has nothing new.
+    func isSilent() -> Bool {
+        if isClosed { return false }
+        if registration.waiter.pending & Self.readable == 0, tls?.hasInput != true { return true }
+        var silence = Silence()
+        do throws(StreamError) {
+            _ = try readAvailable(into: &silence)
+        } catch {
+            return false
+        }
+        return !silence.isBroken
+    }
+
+    private struct Silence: ByteReceiver {
+        var isBroken = false
+        mutating func receive(_ bytes: Span<UInt8>) { isBroken = true }
+        mutating func receiveEnd() { isBroken = true }
+    }
+
     private func give(_ count: Int, to receiver: inout some ByteReceiver) {
         let bytes = unsafe UnsafeRawBufferPointer(rebasing: Self.scratch[..<count])
         unsafe receiver.receive(Span(_unsafeElements: bytes.assumingMemoryBound(to: UInt8.self)))
     }
 
     /// One read of what has come already, into the scratch buffer. Nil when nothing has; 0 at the end.
+    /// Whether bytes have come that nobody has read yet; in clear, or of TLS.
+    var hasUnreadBytes: Bool {
+        guard let raw = descriptor?.raw else { return false }
+        var byte: UInt8 = 0
+        return unsafe recv(raw, &byte, 1, CInt(MSG_PEEK | MSG_DONTWAIT)) > 0
+    }
+
     private func receiveAvailable() throws(StreamError) -> Int? {
         let waiter = registration.waiter
         guard waiter.pending & Self.readable != 0 else { return nil }
@@ -260,20 +291,27 @@ public final class ByteStream {
 
     /// Tells the peer that nothing more will come, and goes on reading.
     public func shutdownWriting() {
-        if !isClosed { _ = shutdown(raw, CInt(SHUT_WR)) }
+        if isClosed { return }
+        // Over TLS a body that ends with the connection is whole only with this message.
+        sendFarewell()
+        _ = shutdown(raw, CInt(SHUT_WR))
     }
 
     /// Ends the connection; a TLS peer is told so if the kernel takes the message at once.
     public func close() {
         guard descriptor != nil else { return }
-        if let tls, !reachedEnd {
-            tls.shutdown()
-            _ = try? flushAvailable(tls)
-        }
+        sendFarewell()
         whenIdle = nil
         registration.waiter.signal(UInt32(CNET_HANG_UP))  // Whoever waits finds the stream closed.
         EventLoop.shared.unregister(registration)
         descriptor = nil
+    }
+
+    /// TLS's closing message, if the kernel takes it at once.
+    private func sendFarewell() {
+        guard let tls, !reachedEnd else { return }
+        tls.shutdown()
+        _ = try? flushAvailable(tls)
     }
 
     /// Ends the connection with a reset: what the peer has not read is lost.

@@ -6,7 +6,7 @@
 public final class HTTPClient: HTTPExchange {
     private var pools: [Origin: Pool] = [:]
     private var contexts: [TrustAnchors: TLSClientContext] = [:]
-    private let resolver = Resolver()
+    private let resolver: Resolver
     private var isSweeping = false
     /// Connections opened so far, for metrics and tests.
     public private(set) var connectionsOpened = 0
@@ -14,14 +14,25 @@ public final class HTTPClient: HTTPExchange {
     private static let contextsMax = 8
 
     /// A client without connections.
-    public init() {}
+    public convenience init() {
+        self.init(resolver: Resolver())
+    }
+
+    init(resolver: Resolver) {
+        self.resolver = resolver
+    }
 
     /// Sends `request` to `origin`; see `HTTPExchange`.
     public func send(
         _ request: HTTPRequest, to origin: Origin, deadline: Deadline
     ) async throws(HTTPClientError) -> HTTPResponse {
         let pool = pool(for: origin)
-        let connection = try await lease(from: pool, isFresh: false, deadline: deadline)
+        var connection = try await lease(from: pool, isFresh: false, deadline: deadline)
+        while connection.isReused, !connection.stream.isSilent() {
+            // It was closed since it was last looked at, or holds bytes that would be taken for our answer.
+            release(connection, to: pool, isReusable: false)
+            connection = try await lease(from: pool, isFresh: true, deadline: deadline)
+        }
         do throws(ExchangeFailure) {
             return try await exchange(request, on: connection, of: pool, deadline: deadline)
         } catch {
@@ -258,7 +269,7 @@ public final class HTTPClient: HTTPExchange {
             let turn = Deadline(nanoseconds: EventLoop.shared.nowNanoseconds + share)
             do throws(HTTPClientError) {
                 let stream = try await ByteStream.connect(to: address, deadline: turn)
-                if origin.scheme == .https { try await startTLS(on: stream, to: origin, deadline: limit) }
+                if origin.scheme == .https { try await startTLS(on: stream, to: origin, deadline: turn) }
                 return stream
             } catch {
                 // Another address may be another machine; a certificate that is not trusted is final.
@@ -303,7 +314,7 @@ public final class HTTPClient: HTTPExchange {
     // MARK: Giving back
 
     private func release(_ connection: Connection, to pool: Pool, isReusable: Bool) {
-        let isKept = isReusable && pools[pool.origin] === pool
+        let isKept = isReusable && pools[pool.origin] === pool && connection.stream.isSilent()
         let action = pool.machine.release(
             connection.id, isReusable: isKept, nowNanoseconds: EventLoop.shared.nowNanoseconds)
         switch action {
@@ -331,21 +342,8 @@ public final class HTTPClient: HTTPExchange {
     /// Something came on an idle connection: its end, a TLS session ticket, or bytes that nobody asked for.
     private func signalled(_ connection: Connection, in pool: Pool) {
         guard pool.idle.contains(where: { $0 === connection }) else { return }
-        var silence = Silence()
-        do throws(StreamError) {
-            _ = try connection.stream.readAvailable(into: &silence)
-        } catch {
-            silence.isBroken = true
-        }
-        guard silence.isBroken, pool.machine.closedWhileIdle(connection.id) else { return }
+        guard !connection.stream.isSilent(), pool.machine.closedWhileIdle(connection.id) else { return }
         pool.take(connection.id)?.stream.close()
-    }
-
-    /// What an idle connection may receive: nothing.
-    private struct Silence: ByteReceiver {
-        var isBroken = false
-        mutating func receive(_ bytes: Span<UInt8>) { isBroken = true }
-        mutating func receiveEnd() { isBroken = true }
     }
 
     /// Closes idle connections when their time is over, for as long as there are any.

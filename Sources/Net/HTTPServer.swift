@@ -8,8 +8,9 @@ public struct ListenError: Error, CustomStringConvertible {
 
 /// An HTTP/1.1 server: accepts, reads requests, has them handled, writes the answers (RFC 9112).
 ///
-/// Each connection is served by one task of `run()`'s group, so none outlives the server. What a connection
-/// may do is decided by `HTTPServerStateMachine`; this class makes the system calls and keeps the ceilings.
+/// Each connection is served by one task of a group, which `run()` waits for as long as there is time to
+/// drain. What a connection may do is decided by `HTTPServerStateMachine`; this class makes the system calls
+/// and keeps the ceilings.
 @EventLoopActor
 public final class HTTPServer {
     /// Where and how a server listens.
@@ -37,6 +38,7 @@ public final class HTTPServer {
 
     private let handler: any Handler
     private let configuration: Configuration
+    private let limits: ServerLimits
     private let budget = BodyBudget(bytesMax: Limits.bufferedBodyBytesMax)
     private var listener: Listener?
     private var connections: [ObjectIdentifier: Connection] = [:]
@@ -47,14 +49,21 @@ public final class HTTPServer {
     private var dateBytes: [UInt8] = []
     private var isDraining = false
     private let drained = Gate()
+    private let ended = Gate()
     /// Connections accepted so far.
     public private(set) var connectionsAccepted = 0
 
     /// A server that does not listen yet.
-    public init(handler: any Handler, configuration: Configuration) {
+    public convenience init(handler: any Handler, configuration: Configuration) {
+        self.init(handler: handler, configuration: configuration, limits: ServerLimits())
+    }
+
+    init(handler: any Handler, configuration: Configuration, limits: ServerLimits) {
         self.handler = handler
         self.configuration = configuration
-        connectionsMax = max(8, min(Limits.connectionsMax, Self.descriptorsMax - Limits.descriptorsReserved))
+        self.limits = limits
+        let descriptorsLeft = max(8, Self.descriptorsMax - Limits.descriptorsReserved)
+        connectionsMax = min(limits.connectionsMax, descriptorsLeft)
     }
 
     /// The port it listens on.
@@ -80,10 +89,16 @@ public final class HTTPServer {
     /// Accepts and serves until `stop()`; returns when every connection has ended, or the time to drain is
     /// over.
     public func run() async {
-        await withDiscardingTaskGroup { group in
-            await acceptAll(into: &group)
-            await drain()
+        // In a task of its own: a group waits for all of its children, and a handler that does not end must
+        // not keep the program from ending.
+        EventLoop.shared.start { [self] in
+            await withDiscardingTaskGroup { group in
+                await acceptAll(into: &group)
+                await drain()
+            }
+            ended.open()
         }
+        _ = await ended.wait(until: .never)
     }
 
     /// Stops accepting, and makes `run()` return once what is in flight is answered. A second call does
@@ -103,6 +118,7 @@ public final class HTTPServer {
             await acceptWaiting(from: listener, into: &group)
         }
         // Those that the kernel has taken for us are ours to answer.
+        await listener.dropConnectionRequests()
         await acceptWaiting(from: listener, into: &group)
         self.listener = nil
     }
@@ -168,7 +184,7 @@ public final class HTTPServer {
             if let tls = configuration.tls {
                 guard let session = tls.session() else { throw .closed }
                 try await connection.stream.startTLS(
-                    session, deadline: .after(milliseconds: Limits.handshakeTimeoutMilliseconds))
+                    session, deadline: .after(milliseconds: limits.handshakeTimeoutMilliseconds))
             }
             try await exchange(on: connection, &machine)
         } catch {
@@ -177,14 +193,14 @@ public final class HTTPServer {
         machine.releaseBody()
         connection.stream.close()
         connections.removeValue(forKey: ObjectIdentifier(connection))
-        if isDraining, connections.isEmpty { drained.open() }
+        if listener == nil, connections.isEmpty { drained.open() }
     }
 
     private func exchange(
         on connection: Connection, _ machine: inout HTTPServerStateMachine
     ) async throws(StreamError) {
         let stream = connection.stream
-        var clock = RequestClock()
+        var clock = RequestClock(limits)
         while true {
             switch machine.next() {
             case .read(let wait):
@@ -201,15 +217,15 @@ public final class HTTPServer {
             case .handle(let request):
                 connection.phase = .handling
                 try await answer(request, on: connection, &machine, clock)
-                clock = RequestClock(isFirst: false)
+                clock = RequestClock(limits, isFirst: false)
             case .refuse(let bytes):
                 connection.phase = .closing
                 try await stream.write(
-                    bytes, deadline: .after(milliseconds: Limits.answerTimeoutMilliseconds))
-                return await linger(stream, .after(milliseconds: Limits.lingerTimeoutMilliseconds))
+                    bytes, deadline: .after(milliseconds: limits.answerTimeoutMilliseconds))
+                return await linger(stream, lingerDeadline)
             case .close:
                 connection.phase = .closing
-                return await linger(stream, .after(milliseconds: Limits.lingerTimeoutMilliseconds))
+                return await linger(stream, lingerDeadline)
             }
         }
     }
@@ -225,7 +241,7 @@ public final class HTTPServer {
         var response: HTTPResponse
         if isDraining {
             response = .text(503, "shutting down; try again\n")
-        } else if requestsInFlight >= Limits.requestsInFlightMax {
+        } else if requestsInFlight >= limits.requestsInFlightMax {
             response = .text(503, "too many requests at once; try again later\n")
             response.fields.append("Retry-After", "1")
         } else {
@@ -238,7 +254,12 @@ public final class HTTPServer {
         let bytes = machine.answer(response, date: date(), closes: isDraining)
         try await handler.transmit(
             bytes, of: response, over: connection.stream,
-            deadline: .after(milliseconds: Limits.answerTimeoutMilliseconds))
+            deadline: .after(milliseconds: limits.answerTimeoutMilliseconds))
+    }
+
+    /// A program that ends does not wait long for clients that do not close their side.
+    private var lingerDeadline: Deadline {
+        .after(milliseconds: isDraining ? Limits.drainLingerMilliseconds : limits.lingerTimeoutMilliseconds)
     }
 
     /// Ends our side and reads on for a while, so that the last answer is not lost to a reset when the client
@@ -280,11 +301,16 @@ public final class HTTPServer {
 
     /// Waits for what is in flight, then ends what is left.
     private func drain() async {
-        let deadline = Deadline.after(milliseconds: Limits.drainTimeoutMilliseconds)
-        await EventLoop.shared.sleep(until: .after(milliseconds: Limits.drainGraceMilliseconds))
+        let deadline = Deadline.after(milliseconds: limits.drainTimeoutMilliseconds)
+        await EventLoop.shared.sleep(until: .after(milliseconds: limits.drainGraceMilliseconds))
         drainGraceIsOver = true
-        for connection in connections.values where connection.phase == .idle { connection.stream.close() }
-        if !connections.isEmpty { _ = await drained.wait(until: deadline) }
+        // A request that came while the program got no processor time is still to be answered.
+        for connection in connections.values
+        where connection.phase == .idle && !connection.stream.hasUnreadBytes {
+            connection.stream.close()
+        }
+        if connections.isEmpty { return }
+        if await drained.wait(until: deadline) { return }
         for connection in connections.values {
             if connection.phase == .handling || connection.phase == .reading {
                 let bytes = HTTPServerStateMachine.refusal(status: 503, text: "shutting down; try again")
@@ -292,7 +318,7 @@ public final class HTTPServer {
             }
             connection.stream.close()
         }
-        // Handlers that still run are abandoned with the program.
+        ended.open()  // Handlers that still run are abandoned with the program.
     }
 
     private static var descriptorsMax: Int {
@@ -305,11 +331,13 @@ public final class HTTPServer {
 /// When the parts of one request came, and so until when the rest may take.
 private struct RequestClock {
     private let startNanoseconds = EventLoop.shared.nowNanoseconds
+    private let limits: ServerLimits
     private let isFirst: Bool
     private var headStartNanoseconds: UInt64?
     private(set) var headNanoseconds: UInt64?
 
-    init(isFirst: Bool = true) {
+    init(_ limits: ServerLimits, isFirst: Bool = true) {
+        self.limits = limits
         self.isFirst = isFirst
     }
 
@@ -317,17 +345,17 @@ private struct RequestClock {
         let now = EventLoop.shared.nowNanoseconds
         switch wait {
         case .idle:
-            let milliseconds = isFirst ? Limits.headTimeoutMilliseconds : Limits.idleTimeoutMilliseconds
+            let milliseconds = isFirst ? limits.headTimeoutMilliseconds : limits.idleTimeoutMilliseconds
             return Deadline(nanoseconds: startNanoseconds + milliseconds * 1_000_000)
         case .head:
             let start = headStartNanoseconds ?? (isFirst ? startNanoseconds : now)
             headStartNanoseconds = start
-            return Deadline(nanoseconds: start + Limits.headTimeoutMilliseconds * 1_000_000)
+            return Deadline(nanoseconds: start + limits.headTimeoutMilliseconds * 1_000_000)
         case .body(let bytesReceived):
             let start = headNanoseconds ?? now
             headNanoseconds = start
             let paid = UInt64(bytesReceived) * 1_000 / Limits.bodyBytesPerSecondMin
-            let milliseconds = min(Limits.bodyTimeoutMilliseconds, Limits.bodyGraceMilliseconds + paid)
+            let milliseconds = min(limits.bodyTimeoutMilliseconds, limits.bodyGraceMilliseconds + paid)
             return Deadline(nanoseconds: start + milliseconds * 1_000_000)
         }
     }
@@ -335,6 +363,6 @@ private struct RequestClock {
     var bodyDeadline: Deadline {
         Deadline(
             nanoseconds: (headNanoseconds ?? EventLoop.shared.nowNanoseconds)
-                + Limits.bodyTimeoutMilliseconds * 1_000_000)
+                + limits.bodyTimeoutMilliseconds * 1_000_000)
     }
 }

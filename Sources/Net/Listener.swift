@@ -28,6 +28,17 @@ final class Listener {
         _ = await registration.waiter.wait(for: UInt32(CNET_READABLE | CNET_HANG_UP), until: .never)
     }
 
+    /// Has the kernel take no more requests for connections, and waits until the handshakes that had begun
+    /// are over: what is accepted afterwards is the last, and closing resets nobody. Where the kernel cannot,
+    /// the moment between the last `accept` and the close remains.
+    func dropConnectionRequests() async {
+        guard cnet_drop_connection_requests(descriptor.raw) == 0 else { return }
+        await EventLoop.shared.sleep(until: .after(milliseconds: Self.handshakeMilliseconds))
+    }
+
+    /// Who connects meanwhile is refused a second later, so it is no longer than a front end's round trip.
+    private static let handshakeMilliseconds: UInt64 = 10
+
     /// Ends a `waitForConnection`.
     func wake() {
         registration.waiter.signal(UInt32(CNET_HANG_UP))

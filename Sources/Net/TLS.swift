@@ -316,6 +316,9 @@ final class TLSSession {
         }
     }
 
+    /// Whether bytes of the peer's are here that have not been read.
+    var hasInput: Bool { unsafe SSL_has_pending(ssl) == 1 || BIO_ctrl_pending(input) > 0 }
+
     /// Encrypts some of `bytes`. Returns how many.
     func write(_ bytes: ArraySlice<UInt8>) throws(StreamError) -> Int {
         ERR_clear_error()

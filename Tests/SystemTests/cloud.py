@@ -1,6 +1,7 @@
 """The local cloud's control port, and the functions that talk to the cloud."""
 
 import json
+import urllib.error
 import urllib.request
 
 from programs import PATIENCE_SECONDS, Program
@@ -18,8 +19,11 @@ class LocalCloud:
 
     def request(self, path, body=None):
         data = None if body is None else json.dumps(body).encode()
-        with urllib.request.urlopen(self.ready["control"] + path, data, timeout=PATIENCE_SECONDS) as answer:
-            return json.loads(answer.read())
+        try:
+            with urllib.request.urlopen(self.ready["control"] + path, data, timeout=PATIENCE_SECONDS) as answer:
+                return json.loads(answer.read())
+        except urllib.error.HTTPError as error:
+            raise AssertionError(f"{path}: {error.read().decode()}") from error
 
     def get(self, path):
         return self.request(path)

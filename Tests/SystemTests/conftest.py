@@ -38,3 +38,20 @@ def cloud(tmp_path):
         assert cloud.program.process.poll() is None, cloud.program.stderr()
     finally:
         cloud.close()
+
+
+@pytest.fixture(scope="module")
+def module_cloud(tmp_path_factory):
+    cloud = LocalCloud(tmp_path_factory.mktemp("cloud"))
+    try:
+        yield cloud
+        assert cloud.program.process.poll() is None, cloud.program.stderr()
+    finally:
+        cloud.close()
+
+
+@pytest.fixture
+def shared(module_cloud):
+    """A local cloud for all tests of a module, as new for each."""
+    module_cloud.reset()
+    return module_cloud

@@ -24,7 +24,8 @@ def free_port(host="127.0.0.1"):
 class Program:
     """One process, its standard error collected in a file that a failing test shows."""
 
-    def __init__(self, name, arguments=(), environment=None, port=None, log_directory=None, preexec=None):
+    def __init__(self, name, arguments=(), environment=None, port=None, log_directory=None, preexec=None,
+                 prefix=()):
         self.port = port or free_port()
         self.name = name
         directory = pathlib.Path(log_directory)
@@ -33,7 +34,7 @@ class Program:
         variables = {"PATH": os.environ["PATH"], "HOST": "127.0.0.1", "PORT": str(self.port)}
         variables.update(environment or {})
         self.process = subprocess.Popen(
-            [BUILD / name, *arguments], env=variables, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            [*prefix, BUILD / name, *arguments], env=variables, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=self.log, preexec_fn=preexec)
 
     def wait_until_listening(self):
@@ -69,8 +70,8 @@ class Program:
 class Connection:
     """A raw TCP connection: bytes as they are, answers parsed by hand and as strictly as it gets."""
 
-    def __init__(self, port, host="127.0.0.1"):
-        self.socket = socket.create_connection((host, port), PATIENCE_SECONDS)
+    def __init__(self, port, host="127.0.0.1", connect_seconds=PATIENCE_SECONDS):
+        self.socket = socket.create_connection((host, port), connect_seconds)
         self.socket.settimeout(PATIENCE_SECONDS)
         self.buffer = b""
 

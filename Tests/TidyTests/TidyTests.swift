@@ -14,12 +14,14 @@ struct TidyTests {
         #expect(Self.tests.count > 5)
     }
 
-    @Test("no file is longer than 500 lines and no line longer than 110 columns")
+    @Test("no file is longer than 500 lines, no line of ours than 110 columns, of Python than 120")
     func sizes() {
         for path in Self.swift + Self.c + Self.tests {
             let lines = SourceTree.lines(path)
             #expect(lines.count <= 501, "\(path) has \(lines.count) lines")
-            for (index, line) in lines.enumerated() where line.count > 110 && !line.contains("\"") {
+            // Python's own convention here is 120.
+            let columns = path.hasSuffix(".py") ? 120 : 110
+            for (index, line) in lines.enumerated() where line.count > columns && !line.contains("\"") {
                 Issue.record("\(path):\(index + 1) has \(line.count) columns")
             }
         }

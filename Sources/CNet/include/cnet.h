@@ -11,6 +11,10 @@
 /// accept4(2) with SOCK_NONBLOCK | SOCK_CLOEXEC.
 int cnet_accept(int listener);
 
+/// Lets a listening socket drop requests for connections (SYN) from now on; those whose handshake has begun
+/// still come to be accepted. setsockopt(2) of SO_ATTACH_FILTER; not every kernel has it.
+int cnet_drop_connection_requests(int listener);
+
 /// socket(2), a TCP socket of `family` with SOCK_NONBLOCK | SOCK_CLOEXEC.
 int cnet_tcp_socket(int family);
 

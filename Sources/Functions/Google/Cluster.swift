@@ -4,6 +4,10 @@ internal import Net
 /// Why a cluster cannot be reached. One line, with nothing of a secret.
 struct ClusterError: Error, Equatable, CustomStringConvertible {
     let description: String
+    /// The status of GKE's last answer, where it is why.
+    var status: Int?
+    /// How many requests were sent to GKE.
+    var attempts = 0
 }
 
 /// Where the cluster's API server is and whom its certificate must come from: GKE's `clusters.get`.
@@ -112,7 +116,9 @@ final class Cluster {
             .clusterManager, .get, target,
             deadline: .after(milliseconds: questionMilliseconds))
         guard answer.reaction == .done, let response = answer.response else {
-            return .failure(ClusterError(description: "GKE: \(answer.summary)"))
+            return .failure(
+                ClusterError(
+                    description: "GKE: \(answer.summary)", status: answer.status, attempts: answer.attempts))
         }
         do throws(ClusterError) {
             return .success(try ClusterDescription(parsing: response.body).origin(choice))

@@ -148,7 +148,7 @@ final class Kubernetes {
         do throws(ClusterError) {
             origin = try await cluster.origin(deadline: deadline)
         } catch {
-            return .failure(CallFailure(reason: error.description))
+            return .failure(CallFailure(error))
         }
         let result = await caller.call(
             upstream, at: origin, deadline: deadline, token: token, context: context,

@@ -1,0 +1,5 @@
+import LocalCloud
+
+typealias Issuer = CertificateIssuer
+typealias Identity = CertificateIdentity
+typealias Wish = CertificateRequest

@@ -1,0 +1,191 @@
+"""Clients that mean no good, in numbers: descriptors used up, half requests held, thousands of idle connections."""
+
+import contextlib
+import pathlib
+import resource
+import select
+import socket
+import time
+
+import pytest
+
+from programs import PATIENCE_SECONDS, Connection, Program
+from test_http_server import GET, echo, exchange
+
+#: What 10,000 idle connections may cost. Most of it is their tasks' memory, three steps of a kilobyte each.
+IDLE_KIB_MAX = 48 * 1024
+
+HALVES = [b"", b"G", b"GET / HTTP/1.1\r\nHost: a\r\nX",
+          b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9999\r\n\r\nabc",
+          b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nfff\r\nabc"]
+
+
+def cpu_ticks(program):
+    """User and system time used so far, in clock ticks (100 a second): proc(5), stat, fields 14 and 15."""
+    fields = pathlib.Path(f"/proc/{program.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def proportional_kib(program):
+    """Memory that is the program's own share (PSS)."""
+    for line in pathlib.Path(f"/proc/{program.process.pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1])
+    raise AssertionError("smaps_rollup has no Pss")
+
+
+def descriptors(program):
+    return len(list(pathlib.Path(f"/proc/{program.process.pid}/fd").iterdir()))
+
+
+@contextlib.contextmanager
+def many_descriptors(count):
+    """This process may open `count` descriptors and some more; skips where the machine does not allow it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < count + 200:
+        pytest.skip(f"{count} connections need {count + 200} descriptors; the hard limit is {hard}")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, count + 200), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def connect_all(port, count):
+    """Connections that are on their way or stand; nobody waits for the server to accept them."""
+    sockets = []
+    for _ in range(count):
+        connection = socket.socket()
+        connection.setblocking(False)
+        connection.connect_ex(("127.0.0.1", port))
+        sockets.append(connection)
+    return sockets
+
+
+def serves_fully(program):
+    """A hundred requests on new connections, and fifty on one, all answered 200."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        answer = exchange(program, GET)
+        if answer and answer[0] == 200:
+            break
+        assert time.monotonic() < deadline, "the service does not come back"
+    for _ in range(100):
+        assert exchange(program, GET)[::2] == (200, echo(b""))
+    with Connection(program.port) as connection:
+        for _ in range(50):
+            connection.send(GET)
+            assert connection.read_response()[0] == 200
+
+
+@pytest.mark.parametrize("limit", [64, 16])
+def test_descriptors_used_up_by_500_clients_are_survived(start, limit):
+    """64 descriptors: a ceiling that answers 503. 16: fewer than the server wants, so that accept fails (EMFILE)."""
+    program = start("echo-server", preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)))
+    before = descriptors(program)
+    with many_descriptors(500):
+        clients = connect_all(program.port, 500)
+        try:
+            select.select([], clients, [], PATIENCE_SECONDS)
+            for number, client in enumerate(clients):
+                with contextlib.suppress(OSError):
+                    client.send(HALVES[number % len(HALVES)])
+            time.sleep(0.5)  # For the answers to those over the ceiling; nothing is measured by it.
+            used = cpu_ticks(program)
+            time.sleep(2)
+            used = cpu_ticks(program) - used
+            assert program.process.poll() is None, program.stderr()
+            # A loop that spins would use some 200 of them.
+            assert used < 40, f"{used} ticks of CPU while it could do nothing"
+            print(f"limit {limit}: {used} ticks in two seconds, {descriptors(program)} descriptors open")
+        finally:
+            for client in clients:
+                client.close()
+    serves_fully(program)
+    assert descriptors(program) <= before + 2
+    assert program.terminate() == 0
+
+
+def test_a_client_over_the_ceiling_is_told_so_while_the_others_are_served(start):
+    program = start("echo-server", preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64)))
+    kept = []
+    statuses = []
+    try:
+        for _ in range(60):
+            connection = Connection(program.port)
+            kept.append(connection)
+            connection.send(GET)
+            with contextlib.suppress(BrokenPipeError):
+                answer = connection.read_response()
+                statuses.append(answer[0] if answer else None)
+        assert statuses.count(200) == 40
+        assert statuses.count(503) > 0
+        assert set(statuses) <= {200, 503, None}
+        for connection, status in zip(kept, statuses):
+            if status == 200:
+                connection.send(GET)
+                assert connection.read_response()[0] == 200
+    finally:
+        for connection in kept:
+            connection.close()
+    serves_fully(program)
+
+
+def test_1000_half_open_and_dripping_connections_leave_a_good_client_alone(start):
+    with many_descriptors(1_000):
+        program = start("echo-server")
+        held = []
+        try:
+            for number in range(1_000):
+                connection = Connection(program.port)
+                connection.send(HALVES[number % len(HALVES)])
+                held.append(connection)
+            with Connection(program.port) as good:
+                body = b"x" * 3_000
+                request = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+                for number in range(500):
+                    good.send(request)
+                    assert good.read_response()[::2] == (200, echo(body))
+                    for other in range(number % 5, 1_000, 50):
+                        if HALVES[other % len(HALVES)]:
+                            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                                held[other].send(b"a")
+            assert exchange(program, GET)[0] == 200
+            assert len(program.threads()) == 1
+        finally:
+            for connection in held:
+                connection.close()
+        serves_fully(program)
+
+
+@pytest.mark.parametrize("kind", ["unused", "used", "with a byte of a head"])
+def test_10000_idle_connections_cost_little(start, kind):
+    count = 10_000
+    with many_descriptors(count):
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        if hard != resource.RLIM_INFINITY and hard < count + 24:
+            pytest.skip(f"the server needs {count + 24} descriptors; the hard limit is {hard}")
+        program = start("echo-server",
+                        preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard)))
+        serves_fully(program)
+        before = proportional_kib(program)
+        held = []
+        try:
+            for _ in range(count):
+                connection = socket.create_connection(("127.0.0.1", program.port), PATIENCE_SECONDS)
+                if kind == "used":
+                    connection.sendall(GET)
+                    assert connection.recv(4_096).startswith(b"HTTP/1.1 200")
+                elif kind != "unused":
+                    connection.sendall(b"G")
+                held.append(connection)
+            assert exchange(program, GET)[0] == 200
+            after = proportional_kib(program)
+            print(f"{count} {kind}: {before} KiB before, {after} KiB with them, "
+                  f"{(after - before) * 1024 // count} bytes each")
+            assert after < IDLE_KIB_MAX
+            assert descriptors(program) > count
+        finally:
+            for connection in held:
+                connection.close()
+        serves_fully(program)

@@ -1,0 +1,11 @@
+"""A short soak: mixed events, faults, kills and restarts (`make soak` runs a longer one)."""
+
+import subprocess
+import sys
+
+from programs import ROOT
+
+
+def test_under_faults_and_kills_every_event_is_there_once():
+    done = subprocess.run([sys.executable, ROOT / "scripts/soak", "8"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
