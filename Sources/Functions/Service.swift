@@ -13,6 +13,9 @@ struct ServiceParts {
     /// so that one stalled attempt leaves time for another.
     let sharedQuestionMilliseconds: UInt64
 
+    /// What the program counts.
+    var metrics: Metrics { caller.metrics }
+
     /// These parts.
     init(
         exchange: any HTTPExchange, caller: UpstreamCaller, token: AccessToken, project: ProjectLookup,
@@ -119,7 +122,8 @@ public enum Service {
             log.write(.error, "signals cannot be watched") { $0.field("reason", error.description) }
             return ExitStatus.cannotListen
         }
-        let parts = ServiceParts(settings, environment: environment, exchange: HTTPClient(), log: log)
+        let client = HTTPClient()
+        let parts = ServiceParts(settings, environment: environment, exchange: client, log: log)
         let handler: any ServiceHandler
         let timeoutMilliseconds: UInt64
         switch configuration {
@@ -134,8 +138,10 @@ public enum Service {
             handler: handler,
             configuration: .init(
                 host: settings.host, port: settings.port, requestTimeoutMilliseconds: timeoutMilliseconds))
+        let metricsServer: HTTPServer?
         do throws(ListenError) {
             try server.listen()
+            metricsServer = try serveMetrics(settings, parts, server: server, client: client)
         } catch {
             log.write(.error, "cannot listen") { $0.field("reason", error.description) }
             return ExitStatus.cannotListen
@@ -145,6 +151,7 @@ public enum Service {
             line.field("version", Version.current)
             line.field("host", settings.host)
             line.field("port", Int(server.port))
+            if let metricsServer { line.field("metrics_port", Int(metricsServer.port)) }
         }
         await serve(server, handler, parts, signals)
         return ExitStatus.success
