@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-unit test-system simulate lint format fuzz soak kill-points release clean
+.PHONY: help setup demo run test test-unit test-system simulate lint format fuzz soak kill-points release image clean
 
 SECONDS ?= 60
 
@@ -57,6 +57,10 @@ kill-points: release ## SIGKILL at every system call of a question's way, then i
 
 release: setup ## build/twined-functions (static, stripped), build/local-cloud, build/echo-server
 	@scripts/release
+
+image: release ## build/image (OCI layout) and build/image.tar: the program from scratch, offline, without a daemon
+	@scripts/set-up image
+	@scripts/image
 
 clean: ## Remove what was built
 	rm -rf .build .build-release .build-simulate build
