@@ -101,7 +101,7 @@ final class Kubernetes {
     }
 
     /// The `uuid` inside a Job's `--attributes`; nil when it has none.
-    static func eventUUID(inJob body: [UInt8]) -> [UInt8]? {
+    nonisolated static func eventUUID(inJob body: [UInt8]) -> [UInt8]? {
         guard let job = try? JSONDocument(parsing: body).root,
             let containers = job["spec"]?["template"]?["spec"]?["containers"]
         else { return nil }
