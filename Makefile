@@ -2,7 +2,8 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-unit test-system simulate lint format fuzz soak kill-points release image clean
+.PHONY: help setup demo run test test-unit test-system test-clients simulate lint format fuzz soak kill-points
+.PHONY: release image clean
 
 SECONDS ?= 60
 
@@ -18,7 +19,7 @@ demo: release ## A heartbeat, a question, its cancellation, a result, two look-u
 run: release ## Leave both functions and the local cloud running; prints curl lines to try
 	@scripts/demo --keep
 
-test: lint test-unit simulate test-system ## Everything: lint, unit tests, system tests with the real programs
+test: lint test-unit simulate test-system test-clients ## Everything: lint, unit tests, system tests with the real programs
 
 test-unit: setup
 	@scripts/build-tests
@@ -27,7 +28,12 @@ test-unit: setup
 
 test-system: release
 	@scripts/set-up test
-	.build/venv/bin/python -m pytest Tests/SystemTests
+	.build/venv/bin/python -m pytest Tests/SystemTests -m "not clients"
+
+test-clients: release ## Only the tests with the Pub/Sub emulator, the SDK, kubectl and gcloud
+	@scripts/set-up test
+	@scripts/set-up clients
+	.build/venv/bin/python -m pytest Tests/SystemTests -m clients -rs
 
 # Optimised, so that a second holds hundreds of seeds, but with what `@testable` needs. Asserts nothing by the clock.
 simulate: setup ## The shipped handler in a world of faults: 1,000 seeds, or as many as SECONDS=300 gives

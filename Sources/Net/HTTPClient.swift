@@ -39,6 +39,8 @@ public final class HTTPClient: HTTPExchange {
             guard connection.isReused, error.isBeforeAnswer, error.reason == .connectionLost else {
                 throw error.reason
             }
+            // Its neighbours idled as long: the next request should not find them closed one by one.
+            for id in pool.machine.takeIdle() { pool.take(id)?.stream.close() }
         }
         let fresh = try await lease(from: pool, isFresh: true, deadline: deadline)
         do throws(ExchangeFailure) {

@@ -52,6 +52,8 @@ public enum Limits {
     /// How long kept connections stay open after SIGTERM, so that a request that was already on its way is
     /// answered (503) and not cut off.
     public static let drainGraceMilliseconds: UInt64 = 300
+    /// For handshakes that are on their way when the listener takes no new connections any more.
+    public static let lastHandshakesMilliseconds: UInt64 = 10
     /// What becomes of `lingerTimeoutMilliseconds` after SIGTERM.
     public static let drainLingerMilliseconds: UInt64 = 1_000
     /// Descriptors kept back from clients: for upstream connections, the resolver, credentials' files.

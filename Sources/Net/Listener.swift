@@ -33,11 +33,8 @@ final class Listener {
     /// the moment between the last `accept` and the close remains.
     func dropConnectionRequests() async {
         guard cnet_drop_connection_requests(descriptor.raw) == 0 else { return }
-        await EventLoop.shared.sleep(until: .after(milliseconds: Self.handshakeMilliseconds))
+        await EventLoop.shared.sleep(until: .after(milliseconds: Limits.lastHandshakesMilliseconds))
     }
-
-    /// Who connects meanwhile is refused a second later, so it is no longer than a front end's round trip.
-    private static let handshakeMilliseconds: UInt64 = 10
 
     /// Ends a `waitForConnection`.
     func wake() {

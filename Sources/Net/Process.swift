@@ -1,4 +1,5 @@
 import CNet
+import Glibc
 
 /// The process itself: its arguments, and what it may leave behind.
 public enum Process {
@@ -7,6 +8,15 @@ public enum Process {
     public static func forbidCoreDumps() {
         // It fails only where the limit is lower already.
         _ = cnet_forbid_core_dumps()
+    }
+
+    /// Makes it ready to serve: from here on SIGTERM and SIGINT wait for `SignalSource`, and memory that is
+    /// freed goes back to the kernel. To be called first of all.
+    public static func prepare() {
+        let signals: [CInt] = [SIGTERM, SIGINT]
+        // It fails only for numbers that are no signals.
+        _ = unsafe cnet_hold_signals(signals, CInt(signals.count))
+        cnet_return_memory()
     }
 
     /// All of its arguments, the program's own name first. Read from the kernel's hand, so that no /proc is

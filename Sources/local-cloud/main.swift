@@ -3,7 +3,6 @@
 import Glibc
 import LocalCloud
 import Net
-import Net
 
 func say(_ bytes: [UInt8], to descriptor: CInt) {
     var rest = bytes[...]

@@ -2,4 +2,5 @@ import Functions
 import Glibc
 import Net
 
+Process.prepare()
 exit(Service.run(Process.arguments))

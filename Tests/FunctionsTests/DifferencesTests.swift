@@ -5,7 +5,8 @@ import Testing
 
 // Each test here is a line of docs/DIFFERENCES.md.
 
-private let attributes = AttributeName.required.map(\.description).map { "\"\($0)\":\"octue/x:1\"" }.joined(separator: ",")
+private let attributes = AttributeName.required.map(\.description).map { "\"\($0)\":\"octue/x:1\"" }.joined(
+    separator: ",")
 
 /// A wrapped push of this event.
 private func push(data: String, attributes: String = attributes, ids: String = #""messageId":"1""#) -> String

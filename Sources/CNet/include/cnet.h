@@ -48,6 +48,11 @@ int cnet_epoll_add(int epoll, int descriptor, uint64_t data);
 
 /// SIGPIPE ignored; `signals` (a list of `count`) blocked and readable from the returned signalfd(2).
 int cnet_signal_descriptor(const int *signals, int count);
+/// Blocks `signals` alone: they wait until somebody reads them.
+int cnet_hold_signals(const int *signals, int count);
+/// Memory that is freed goes back to the kernel: without this glibc learns from one large body to keep them
+/// all.
+void cnet_return_memory(void);
 /// Reads one signal number, 0 when there is none.
 int cnet_read_signal(int descriptor);
 
