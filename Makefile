@@ -2,10 +2,11 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-unit test-system test-clients simulate lint format fuzz soak kill-points
-.PHONY: release image clean
+.PHONY: help setup demo run test test-unit test-system test-clients test-sanitized simulate hostile injection
+.PHONY: linear lint format fuzz soak kill-points release image clean
 
 SECONDS ?= 60
+COUNT ?= 20000
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,7 +20,7 @@ demo: release ## A heartbeat, a question, its cancellation, a result, two look-u
 run: release ## Leave both functions and the local cloud running; prints curl lines to try
 	@scripts/demo --keep
 
-test: lint test-unit simulate test-system test-clients ## Everything: lint, unit tests, system tests with the real programs
+test: lint test-unit simulate injection test-system test-clients ## Everything: lint, unit tests, system tests with the real programs
 
 test-unit: setup
 	@scripts/build-tests
@@ -41,6 +42,20 @@ simulate: setup ## The shipped handler in a world of faults: 1,000 seeds, or as 
 	.build-simulate/release/simulate $(if $(filter command%,$(origin SECONDS)),--seconds $(SECONDS))
 	.build-simulate/release/simulate --canaries
 
+# Built where the simulation is, with the same flags.
+hostile: setup
+	swift build -c release -Xswiftc -enable-testing --scratch-path .build-simulate --product hostile
+
+injection: hostile ## Hostile requests through both functions: 20,000 of them, or COUNT=1000000
+	.build-simulate/release/hostile injection --count $(COUNT)
+
+linear: hostile ## Instructions that hostile input costs, doubled from 4 KiB to 8 MiB (SAMPLE=1: three sizes)
+	@scripts/set-up count
+	scripts/linear $(if $(SAMPLE),--sample)
+
+test-sanitized: setup ## Swift tests under ASan, C under UBSan, the analyser; leaves build/sanitized/echo-server
+	@scripts/test-sanitized
+
 lint: setup ## Formatting of Swift and C, and no compiler warning
 	@scripts/set-up lint
 	@scripts/lint
@@ -49,7 +64,7 @@ format: ## Bring Swift and C into the committed form
 	swift format -i -r Package.swift Sources Tests
 	clang-format -i $$(git ls-files '*.c' '*.h')
 
-fuzz: setup ## Fuzz the parsers for SECONDS (60) under ASan and UBSan
+fuzz: setup ## Fuzz all parsers for SECONDS (60, shared) under ASan, the C ones under UBSan too
 	@scripts/set-up fuzz
 	fuzz/run $(SECONDS)
 
@@ -69,4 +84,4 @@ image: release ## build/image (OCI layout) and build/image.tar: the program from
 	@scripts/image
 
 clean: ## Remove what was built
-	rm -rf .build .build-release .build-simulate build
+	rm -rf .build .build-release .build-simulate .build-fuzz .build-asan build

@@ -53,6 +53,11 @@ let package = Package(
             name: "simulate", dependencies: ["Functions", "Net", "JSON"], path: "Tests/Simulation",
             swiftSettings: strictTests),
 
+        // Hostile input: fuzz targets, injection, work to be counted; a program, so that it can run for hours.
+        .executableTarget(
+            name: "hostile", dependencies: ["Functions", "Net", "JSON"], path: "Tests/Hostile",
+            swiftSettings: strictTests),
+
         .target(
             name: "TestSupport", dependencies: ["Net"], path: "Tests/TestSupport", swiftSettings: strictTests),
         .testTarget(name: "CHTTPTests", dependencies: ["CHTTP"], swiftSettings: strictTests),

@@ -59,10 +59,10 @@ struct PushToken {
         else {
             throw .email
         }
-        guard let expiry = root["exp"]?.integer, Int64(expiry) + Self.leewaySeconds > nowSeconds else {
+        guard let expiry = root["exp"]?.integer, Int64(expiry) > nowSeconds - Self.leewaySeconds else {
             throw .expired
         }
-        guard let issued = root["iat"]?.integer, Int64(issued) - Self.leewaySeconds <= nowSeconds else {
+        guard let issued = root["iat"]?.integer, Int64(issued) <= nowSeconds + Self.leewaySeconds else {
             throw .notYetValid
         }
     }

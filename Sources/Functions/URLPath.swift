@@ -94,7 +94,11 @@ enum URLForm {
     static func firstValue(of name: String, in query: some Collection<UInt8>) -> [UInt8]? {
         for pair in query.split(separator: 0x26) {
             let key = pair.prefix { $0 != 0x3D }
-            guard decode(key).elementsEqual(name.utf8) else { continue }
+            // Only a name with an escape in it is decoded: a query has as many names as fit.
+            let isPlain = !key.contains { $0 == 0x25 || $0 == 0x2B }
+            guard isPlain ? key.elementsEqual(name.utf8) : decode(key).elementsEqual(name.utf8) else {
+                continue
+            }
             return decode(pair.dropFirst(key.count + 1))
         }
         return nil

@@ -34,10 +34,11 @@ enum JSONNumber {
     /// The nearest double; infinite where the number is beyond the range.
     static func double(_ bytes: Span<UInt8>) -> Double {
         if let value = positionalDouble(bytes) { return value }
-        var text = ""
-        text.reserveCapacity(bytes.count)
-        for index in bytes.indices { text.unicodeScalars.append(Unicode.Scalar(bytes[index])) }
-        guard let value = Double(text) else { preconditionFailure("the number was not scanned before") }
+        var text: [UInt8] = []
+        text.append(addingCapacity: bytes.count) { $0.append(copying: bytes, bytes.indices) }
+        guard let value = Double(String(decoding: text, as: UTF8.self)) else {
+            preconditionFailure("the number was not scanned before")
+        }
         return value
     }
 

@@ -110,6 +110,13 @@ struct PushTokenTests {
         #expect(try await Self.verdicts([token]).verdicts == [.refused(fault)])
     }
 
+    @Test("numbers at the ends of their range are times like others")
+    func extremeTimes() async throws {
+        let latest = try Self.token(Self.claims(changing: "exp", to: "9223372036854775807"))
+        let earliest = try Self.token(Self.claims(changing: "iat", to: "-9223372036854775808"))
+        #expect(try await Self.verdicts([latest, earliest]).verdicts == [.accepted, .accepted])
+    }
+
     @Test("expiry has little leeway, for clocks that differ by seconds")
     func leeway() async throws {
         let now = WallClock.now.seconds

@@ -1,0 +1,3 @@
+import Glibc
+
+exit(Hostile.main(Array(CommandLine.arguments.dropFirst())))
