@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup demo run test test-unit test-system test-clients test-sanitized simulate hostile injection
-.PHONY: linear lint format fuzz soak kill-points release clean
+.PHONY: linear lint format fuzz soak kill-points release image clean
 
 SECONDS ?= 60
 COUNT ?= 20000
@@ -78,6 +78,10 @@ kill-points: release ## SIGKILL at every system call of a question's way, then i
 
 release: setup ## build/twined-functions (static, stripped), build/local-cloud, build/echo-server
 	@scripts/release
+
+image: release ## build/image (OCI layout) and build/image.tar: the program from scratch, offline, without a daemon
+	@scripts/set-up image
+	@scripts/image
 
 clean: ## Remove what was built
 	rm -rf .build .build-release .build-simulate .build-fuzz .build-asan build

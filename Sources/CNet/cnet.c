@@ -129,8 +129,9 @@ int cnet_start_thread(void (*body)(void *), void *argument) {
 static char **cnet_argv;
 
 // glibc hands a constructor what main() gets. Without /proc the Swift runtime asks where it is installed, and
-// aborts when nothing answers; a static program needs no answer but some.
-__attribute__((constructor)) static void cnet_start(int argc, char **argv) {
+// aborts when nothing answers; a static program needs no answer but some, before the runtime's own
+// constructors ask (101 is the first priority that is not the system's).
+__attribute__((constructor(101))) static void cnet_start(int argc, char **argv) {
     (void)argc;
     cnet_argv = argv;
     setenv("SWIFT_ROOT", "/", 0);

@@ -58,5 +58,19 @@ struct Course {
         line.field("ms", Self.milliseconds(now - startNanoseconds))
     }
 
+    /// Counts the event, and the time its steps took.
+    @EventLoopActor
+    func count(_ outcome: EventOutcome, in metrics: Metrics) {
+        metrics.count(EventKindLabel(event), outcome)
+        if let stored = storedNanoseconds {
+            metrics.observe(.store, nanoseconds: stored - (parsedNanoseconds ?? startNanoseconds))
+        }
+        if let dispatched = dispatchedNanoseconds {
+            let before = storedNanoseconds ?? parsedNanoseconds ?? startNanoseconds
+            metrics.observe(.dispatch, nanoseconds: dispatched - before)
+        }
+        metrics.observe(.all, nanoseconds: EventLoop.shared.nowNanoseconds - startNanoseconds)
+    }
+
     private static func milliseconds(_ nanoseconds: UInt64) -> Int { Int(nanoseconds / 1_000_000) }
 }

@@ -16,10 +16,12 @@ final class EventHandler: ServiceHandler {
     private let deadLetters: PubSubTopic?
     private let push: PushVerifier?
     private let log: Log
+    private let metrics: Metrics
 
     init(
         jobs: JobSettings, reportsUndispatchable: Bool, bigQuery: BigQuery, kubernetes: Kubernetes,
-        topic: PubSubTopic, deadLetters: PubSubTopic?, push: PushVerifier?, log: Log
+        topic: PubSubTopic, deadLetters: PubSubTopic?, push: PushVerifier?, log: Log,
+        metrics: Metrics
     ) {
         self.jobs = jobs
         self.reportsUndispatchable = reportsUndispatchable
@@ -29,6 +31,7 @@ final class EventHandler: ServiceHandler {
         self.deadLetters = deadLetters
         self.push = push
         self.log = log
+        self.metrics = metrics
     }
 
     var needsToken: Bool { true }
@@ -64,6 +67,7 @@ final class EventHandler: ServiceHandler {
                 line.field("status", error.status)
                 line.field("reason", error.text)
             }
+            course.count(.notAnEvent, in: metrics)
             return .text(error.status, error.text + "\n")
         }
         let event: Event
@@ -89,6 +93,7 @@ final class EventHandler: ServiceHandler {
                 line.field("status", 401)
                 line.field("reason", fault.rawValue)
             }
+            course.count(.unauthenticated, in: metrics)
             var response = HTTPResponse.text(401, "A push must carry a token of Google's for this service.\n")
             response.fields.append("WWW-Authenticate", "Bearer")
             return response
@@ -97,6 +102,7 @@ final class EventHandler: ServiceHandler {
                 line.field("upstream", Upstream.tokenEndpoint.rawValue)
                 line.field("reason", reason)
             }
+            course.count(.notAuthenticated, in: metrics)
             return .text(503, "The push cannot be checked now; try again.\n")
         }
     }
@@ -128,7 +134,7 @@ final class EventHandler: ServiceHandler {
         case nil: break
         }
         if event.kind == .cancellation { return await cancel(event, &course) }
-        return acknowledge(event, "stored", course)
+        return acknowledge(event, .stored, "stored", course)
     }
 
     private static func makeJob(of event: Event, settings: JobSettings) async -> Result<Job, Undispatchable> {
@@ -149,7 +155,7 @@ final class EventHandler: ServiceHandler {
         let creation = await kubernetes.create(job, deadline: course.deadline, context: course.context)
         course.dispatched()
         switch creation {
-        case .created: return acknowledge(event, "dispatched", course)
+        case .created: return acknowledge(event, .dispatched, "dispatched", course)
         case .takenByOther(let owner):
             log.write(
                 .warning, "the question has a Job of another event already; nothing was dispatched",
@@ -160,11 +166,11 @@ final class EventHandler: ServiceHandler {
                 line.field("job", job.name)
                 line.field("owner", owner)
             }
-            return acknowledge(event, "a duplicate question", course)
+            return acknowledge(event, .duplicateQuestion, "a duplicate question", course)
         case .refused(let status, let message):
             return await reportUndispatchable(
                 event, Undispatchable.refused(status).description, message, &course)
-        case .failed(let failure): return notDone("dispatched", event, failure, course)
+        case .failed(let failure): return notDone(.notDispatched, "dispatched", event, failure, course)
         }
     }
 
@@ -172,12 +178,12 @@ final class EventHandler: ServiceHandler {
         guard let question = event.questionUUID else {
             // It cannot name a Job, so there is none; least of all is an empty name sent, which means all of
             // them.
-            return acknowledge(event, "stored; its question_uuid names no Job", course)
+            return acknowledge(event, .stored, "stored; its question_uuid names no Job", course)
         }
         let failure = await kubernetes.delete(question, deadline: course.deadline, context: course.context)
         course.dispatched()
-        if let failure { return notDone("cancelled", event, failure, course) }
-        return acknowledge(event, "cancelled", course)
+        if let failure { return notDone(.notCancelled, "cancelled", event, failure, course) }
+        return acknowledge(event, .cancelled, "cancelled", course)
     }
 
     /// Tells the asker, as the child would have, that there will be no answer. That the telling fails changes
@@ -202,7 +208,7 @@ final class EventHandler: ServiceHandler {
                 }
             }
         }
-        return acknowledge(event, "stored; not dispatchable", course)
+        return acknowledge(event, .undispatchable, "stored; not dispatchable", course)
     }
 
     // MARK: What cannot be stored
@@ -226,6 +232,7 @@ final class EventHandler: ServiceHandler {
                 failure.append(to: &line, upstream: "pubsub")
                 course.appendTimes(to: &line)
             }
+            course.count(.notDeadLettered, in: metrics)
             return .text(503, "The dead-letter topic cannot be reached; try again.\n")
         }
         log.write(.error, "event cannot be stored; it is in the dead-letter topic", course.context) { line in
@@ -233,6 +240,7 @@ final class EventHandler: ServiceHandler {
             line.field("reason", reason)
             course.appendTimes(to: &line)
         }
+        course.count(.deadLettered, in: metrics)
         return Self.acknowledged
     }
 
@@ -246,6 +254,7 @@ final class EventHandler: ServiceHandler {
             line.field("outcome", outcome)
             course.appendTimes(to: &line)
         }
+        course.count(.refused, in: metrics)
         return .text(400, "The event cannot be stored: \(reason).\n")
     }
 
@@ -257,7 +266,10 @@ final class EventHandler: ServiceHandler {
         return response
     }
 
-    private func acknowledge(_ event: Event, _ outcome: String, _ course: Course) -> HTTPResponse {
+    private func acknowledge(
+        _ event: Event, _ counted: EventOutcome, _ outcome: String, _ course: Course
+    ) -> HTTPResponse {
+        course.count(counted, in: metrics)
         log.write(.info, "event handled", course.context) { line in
             course.append(event, to: &line)
             line.field("outcome", outcome)
@@ -272,11 +284,12 @@ final class EventHandler: ServiceHandler {
             failure.append(to: &line, upstream: "bigquery")
             course.appendTimes(to: &line)
         }
+        course.count(.notStored, in: metrics)
         return .text(503, "The event could not be stored; try again.\n")
     }
 
     private func notDone(
-        _ verb: String, _ event: Event, _ failure: CallFailure, _ course: Course
+        _ counted: EventOutcome, _ verb: String, _ event: Event, _ failure: CallFailure, _ course: Course
     ) -> HTTPResponse {
         log.write(
             .error, "event stored, but its question not handled; it will be redelivered", course.context
@@ -287,6 +300,7 @@ final class EventHandler: ServiceHandler {
             failure.append(to: &line, upstream: "kubernetes")
             course.appendTimes(to: &line)
         }
+        course.count(counted, in: metrics)
         return .text(503, "The question could not be \(verb); try again.\n")
     }
 }

@@ -25,7 +25,7 @@ extension EventHandler {
                 exchange: parts.exchange, token: parts.token, log: parts.log),
             topic: topic(configuration.topic), deadLetters: configuration.deadLetterTopic.map(topic),
             push: configuration.push.map { PushVerifier($0, caller: parts.caller) },
-            log: parts.log)
+            log: parts.log, metrics: parts.metrics)
     }
 }
 

@@ -91,6 +91,9 @@ public final class Log {
         }
     }
 
+    /// How many lines were dropped since the start.
+    var droppedLines: Int { sink.droppedLinesTotal }
+
     /// Gives lines that are held a last chance: the program ends.
     public func drain() {
         sink.drain()

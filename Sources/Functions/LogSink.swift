@@ -8,8 +8,15 @@ public protocol LogSink: AnyObject, Sendable {
     func write(_ line: [UInt8])
     /// How many lines were dropped since this was last asked, once there is room to say so; else 0.
     func takeDroppedLines() -> Int
+    /// How many lines were dropped since the start.
+    var droppedLinesTotal: Int { get }
     /// Gives what is held a last chance, bounded in time: the program ends.
     func drain()
+}
+
+extension LogSink {
+    /// None: a sink that keeps everything.
+    public var droppedLinesTotal: Int { 0 }
 }
 
 /// Standard error, which is never waited for.
@@ -21,6 +28,8 @@ public final class StandardErrorSink: LogSink {
     private let descriptor: CInt
     private var held: [UInt8] = []
     private var droppedLines = 0
+    /// See `LogSink`.
+    public private(set) var droppedLinesTotal = 0
     private var isClosed = false
     private var isRetrying = false
     /// PIPE_BUF: a pipe that poll(2) calls writable has room for that many.
@@ -37,21 +46,22 @@ public final class StandardErrorSink: LogSink {
     /// Writes the line at once if standard error takes it, holds it otherwise, drops it where too much is
     /// held.
     public func write(_ line: [UInt8]) {
-        if isClosed {
-            droppedLines += 1
-            return
-        }
+        if isClosed { return drop() }
         var rest = line[...]
         if held.isEmpty {
             rest = rest.dropFirst(writeAvailable(rest))
             if rest.isEmpty { return }
         } else if held.count + rest.count > ServiceLimits.logBufferBytesMax {
-            droppedLines += 1
-            return
+            return drop()
         }
-        if isClosed { return }
+        if isClosed { return drop() }
         held.append(contentsOf: rest)
         retry()
+    }
+
+    private func drop() {
+        droppedLines += 1
+        droppedLinesTotal += 1
     }
 
     /// See `LogSink`.

@@ -13,6 +13,9 @@ struct ServiceParts {
     /// so that one stalled attempt leaves time for another.
     let sharedQuestionMilliseconds: UInt64
 
+    /// What the program counts.
+    var metrics: Metrics { caller.metrics }
+
     /// These parts.
     init(
         exchange: any HTTPExchange, caller: UpstreamCaller, token: AccessToken, project: ProjectLookup,
@@ -52,6 +55,7 @@ public enum Service {
     /// Exit statuses (sysexits.h).
     enum ExitStatus {
         static let success: Int32 = 0
+        static let checkFailed: Int32 = 1
         static let usage: Int32 = 64
         static let cannotListen: Int32 = 71
         static let configuration: Int32 = 78
@@ -75,6 +79,9 @@ public enum Service {
                 wrong: "FUNCTION_TARGET", target, expected: "handle_event or handle_request")
             write("twined-functions: 1 setting is wrong\n  \(problem.text)\n", to: 2)
             return ExitStatus.configuration
+        case .check(let kind, let asJSON):
+            Process.forbidCoreDumps()
+            return check(kind, asJSON: asJSON, environment)
         case .run(let kind):
             return run(kind, environment)
         }
@@ -115,7 +122,8 @@ public enum Service {
             log.write(.error, "signals cannot be watched") { $0.field("reason", error.description) }
             return ExitStatus.cannotListen
         }
-        let parts = ServiceParts(settings, environment: environment, exchange: HTTPClient(), log: log)
+        let client = HTTPClient()
+        let parts = ServiceParts(settings, environment: environment, exchange: client, log: log)
         let handler: any ServiceHandler
         let timeoutMilliseconds: UInt64
         switch configuration {
@@ -130,8 +138,10 @@ public enum Service {
             handler: handler,
             configuration: .init(
                 host: settings.host, port: settings.port, requestTimeoutMilliseconds: timeoutMilliseconds))
+        let metricsServer: HTTPServer?
         do throws(ListenError) {
             try server.listen()
+            metricsServer = try serveMetrics(settings, parts, server: server, client: client)
         } catch {
             log.write(.error, "cannot listen") { $0.field("reason", error.description) }
             return ExitStatus.cannotListen
@@ -141,6 +151,7 @@ public enum Service {
             line.field("version", Version.current)
             line.field("host", settings.host)
             line.field("port", Int(server.port))
+            if let metricsServer { line.field("metrics_port", Int(metricsServer.port)) }
         }
         await serve(server, handler, parts, signals)
         return ExitStatus.success
@@ -185,8 +196,15 @@ public enum Service {
         }
     }
 
-    private static func write(_ text: String, to descriptor: CInt) {
-        var rest = Array(text.utf8)[...]
+    /// Whether people read what is written to a descriptor.
+    static func isTerminal(_ descriptor: CInt) -> Bool { isatty(descriptor) == 1 }
+
+    static func write(_ text: String, to descriptor: CInt) {
+        write(Array(text.utf8), to: descriptor)
+    }
+
+    static func write(_ bytes: [UInt8], to descriptor: CInt) {
+        var rest = bytes[...]
         while !rest.isEmpty {
             let count = unsafe rest.withUnsafeBytes {
                 unsafe Glibc.write(descriptor, $0.baseAddress, $0.count)

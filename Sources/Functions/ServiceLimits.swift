@@ -41,4 +41,6 @@ public enum ServiceLimits {
     public static let answerMarginMilliseconds: UInt64 = 5_000
     /// The work after `listen()` that makes the first event faster.
     public static let warmUpMilliseconds: UInt64 = 20_000
+    /// One question of `check`, its retries included.
+    public static let checkQuestionMilliseconds: UInt64 = 10_000
 }

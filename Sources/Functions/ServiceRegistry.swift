@@ -49,6 +49,7 @@ final class ServiceRegistry: ServiceHandler {
     private let pathPrefix: [UInt8]?
     private let timeoutMilliseconds: UInt64
     private let log: Log
+    private let metrics: Metrics
     private var lookups: [Question: Lookup] = [:]
 
     init(_ configuration: ServiceRegistryConfiguration, _ parts: ServiceParts) {
@@ -60,6 +61,7 @@ final class ServiceRegistry: ServiceHandler {
         pathPrefix = configuration.pathPrefix
         timeoutMilliseconds = configuration.lookupTimeoutMilliseconds
         log = parts.log
+        metrics = parts.metrics
     }
 
     func warmUp(deadline: Deadline) async {
@@ -86,7 +88,9 @@ final class ServiceRegistry: ServiceHandler {
         let context = log.context(of: request.fields)
         guard let question else { return Self.missing(name, isDefault: tag.isEmpty) }
         let ownDeadline = min(deadline, .after(milliseconds: timeoutMilliseconds))
+        let start = EventLoop.shared.nowNanoseconds
         let answer = await self.answer(question, ownDeadline, context)
+        metrics.count(question, answer, nanoseconds: EventLoop.shared.nowNanoseconds - start)
         return Self.response(to: answer, of: name, isDefault: tag.isEmpty)
     }
 

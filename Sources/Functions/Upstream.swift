@@ -54,6 +54,8 @@ public struct UpstreamResult: Sendable {
 /// One for the program: the retry budgets in it are what keeps an outage from being made worse.
 @EventLoopActor
 public final class UpstreamCaller {
+    /// What comes of calls, and what else the program counts.
+    let metrics = Metrics()
     private let exchange: any HTTPExchange
     private let log: Log
     private let random: @EventLoopActor () -> UInt64
@@ -86,6 +88,20 @@ public final class UpstreamCaller {
         renewOrigin: (@EventLoopActor () async -> Origin?)? = nil,
         _ request: (_ authorization: [UInt8]?) -> HTTPRequest
     ) async -> UpstreamResult {
+        let result = await attempt(
+            upstream, at: origin, deadline: deadline, token: source,
+            attemptMillisecondsMax: attemptMillisecondsMax, context: context, renewOrigin: renewOrigin,
+            request)
+        metrics.called(upstream, result)
+        return result
+    }
+
+    private func attempt(
+        _ upstream: Upstream, at origin: Origin, deadline: Deadline, token source: AccessToken?,
+        attemptMillisecondsMax: UInt64, context: LogContext,
+        renewOrigin: (@EventLoopActor () async -> Origin?)?,
+        _ request: (_ authorization: [UInt8]?) -> HTTPRequest
+    ) async -> UpstreamResult {
         var retry = Retry(deadlineNanoseconds: deadline.nanoseconds)
         var origin = origin
         var hasRenewedOrigin = false
@@ -109,6 +125,7 @@ public final class UpstreamCaller {
             let own = start.addingReportingOverflow(longest.overflow ? .max : longest.partialValue)
             let end = own.overflow ? attemptEnd : min(attemptEnd, own.partialValue)
             last = await send(request(token?.authorization), to: origin, Deadline(nanoseconds: end))
+            metrics.attempted(upstream, last, nanoseconds: EventLoop.shared.nowNanoseconds - start)
             let reaction = Policy.reaction(to: Self.outcome(of: last, from: upstream), of: upstream)
             if reaction.isFinal {
                 if reaction.isSuccess { budgets[upstream.index].succeeded() }

@@ -1,6 +1,8 @@
 /// What the command line asks for.
 enum Command: Equatable, Sendable {
     case run(FunctionKind)
+    /// Looks at what the function needs, and says what to do about what is wrong.
+    case check(FunctionKind, asJSON: Bool)
     case version
     case help
     /// None of these: the text says why.
@@ -12,6 +14,10 @@ enum Command: Equatable, Sendable {
     init(_ arguments: [String], environment: Environment) {
         guard let first = arguments.first else {
             self = Command(target: environment["FUNCTION_TARGET"])
+            return
+        }
+        if first == "check" {
+            self = Command(check: arguments.dropFirst(), environment: environment)
             return
         }
         guard arguments.count == 1 else {
@@ -27,6 +33,21 @@ enum Command: Equatable, Sendable {
             } else {
                 self = .misused("there is no function of the name that was given")
             }
+        }
+    }
+
+    /// `check`, the function (else FUNCTION_TARGET decides), `--json`, in any order.
+    private init(check arguments: ArraySlice<String>, environment: Environment) {
+        let names = arguments.filter { $0 != "--json" }
+        let asJSON = names.count < arguments.count
+        let target = environment["FUNCTION_TARGET"]
+        let kind =
+            names.first.map { FunctionKind(rawValue: $0) }
+            ?? FunctionKind.allCases.first { $0.target == target }
+        if names.count <= 1, arguments.count <= 2, let kind {
+            self = .check(kind, asJSON: asJSON)
+        } else {
+            self = .misused("check takes the function's name, and --json")
         }
     }
 
@@ -48,8 +69,11 @@ enum Usage {
     static let summary = """
         Usage: twined-functions event-handler
                twined-functions service-registry
+               twined-functions check event-handler|service-registry [--json]
                twined-functions --version | --help
-        Without an argument FUNCTION_TARGET decides: handle_event or handle_request.
+        Without a function's name FUNCTION_TARGET decides: handle_event or handle_request.
+        check reads the settings, gets a token and asks every upstream whether the function may do what it
+        must, without changing anything; a line for each, with what to do about a failure.
 
         """
 
@@ -64,6 +88,7 @@ enum Usage {
         text += group("service-registry, optional") { !$0.isRequired && $0.functions == [.serviceRegistry] }
         text += group("both, optional") { !$0.isRequired && $0.functions.count > 1 }
         text += "\nExit status: 0 after SIGTERM, 64 wrong usage, 71 cannot listen, 78 wrong settings.\n"
+        text += "Of check: 0 nothing has failed, 1 something has.\n"
         return text
     }
 

@@ -139,7 +139,7 @@ def test_it_runs_in_an_empty_root_with_only_a_directory_of_authorities(start, cl
     shutil.copy(cloud.ready["ca"], root / "certs" / "ca.pem")
     subprocess.run(["openssl", "rehash", root / "certs"], check=True, capture_output=True)
     port = free_port()
-    environment = {**cloud.environment("event-handler"), "SSL_CERT_DIR": "/certs", "PORT": str(port), "SWIFT_ROOT": "/"}
+    environment = {**cloud.environment("event-handler"), "SSL_CERT_DIR": "/certs", "PORT": str(port)}
     del environment["SSL_CERT_FILE"]
     command = ["chroot", root, "/twined-functions", "event-handler"]
     if os.geteuid() != 0:

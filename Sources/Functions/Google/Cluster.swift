@@ -43,12 +43,17 @@ final class Cluster {
         questionMilliseconds: UInt64 = EventLimits.clusterQuestionMilliseconds
     ) {
         self.questionMilliseconds = questionMilliseconds
-        let fields =
-            "endpoint,masterAuth/clusterCaCertificate,controlPlaneEndpointsConfig,privateClusterConfig"
-        target = Array("/v1/\(id.text)?fields=\(fields)".utf8)
+        target = Self.target(id)
         self.choice = choice
         self.api = api
         self.log = log
+    }
+
+    /// The target of `clusters.get`, for no more fields than are needed.
+    static func target(_ id: ClusterID) -> [UInt8] {
+        let fields =
+            "endpoint,masterAuth/clusterCaCertificate,controlPlaneEndpointsConfig,privateClusterConfig"
+        return Array("/v1/\(id.text)?fields=\(fields)".utf8)
     }
 
     /// The API server's origin, at once where it is known.

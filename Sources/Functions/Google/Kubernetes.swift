@@ -85,7 +85,10 @@ final class Kubernetes {
         if answer.reaction == .done, let body = answer.response?.body,
             let owner = Self.eventUUID(inJob: body)
         {
-            if owner == job.eventUUID { return .created }
+            if owner == job.eventUUID {
+                caller.metrics.redeliveriesRecognised += 1
+                return .created
+            }
             // A quota that is used up says nothing about another event's Job: ours was not made.
             return isQuota ? .failed(CallFailure(refusal)) : .takenByOther(eventUUID: owner)
         }

@@ -1,0 +1,157 @@
+"""METRICS_PORT, read by Prometheus's own parser."""
+
+import base64
+import http.client
+import json
+import subprocess
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from cloud import event_handler, service_registry
+from programs import BUILD, PATIENCE_SECONDS, free_port
+
+ATTRIBUTES = {
+    "datetime": "2024-04-11T09:26:39.144818+00:00", "uuid": "c8bda9fa-f072-4330-92b1-96920d06b28d",
+    "parent": "a/b:1", "originator": "a/b:1", "sender": "a/b:1", "sender_type": "PARENT",
+    "sender_sdk_version": "0.70.0", "recipient": "octue/child:1.0.0",
+    "question_uuid": "b02c8c5a-0000-4000-8000-000000000000",
+    "originator_question_uuid": "b02c8c5a-0000-4000-8000-000000000000"}
+
+
+def request(port, method, target, body=None):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_SECONDS)
+    try:
+        connection.request(method, target, body, {"Content-Type": "application/json"} if body else {})
+        answer = connection.getresponse()
+        return answer.status, answer.headers, answer.read().decode()
+    finally:
+        connection.close()
+
+
+def push(port, event, **attributes):
+    message = {"messageId": "1", "data": base64.b64encode(json.dumps(event).encode()).decode(),
+               "attributes": {**ATTRIBUTES, **attributes}}
+    return request(port, "POST", "/", json.dumps({"subscription": "s", "message": message}))[0]
+
+
+def scrape(port):
+    """Every sample by its name and labels, and the families by their name."""
+    status, headers, text = request(port, "GET", "/metrics")
+    assert (status, headers["Content-Type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
+    families = {family.name: family for family in text_string_to_metric_families(text)}
+    samples = {}
+    for family in families.values():
+        assert family.documentation and family.type in ("counter", "gauge", "histogram")
+        for sample in family.samples:
+            key = (sample.name, *sorted(sample.labels.items()))
+            assert key not in samples, "a series occurs twice"
+            samples[key] = sample.value
+    return samples, families
+
+
+@pytest.fixture
+def handler(start, cloud):
+    port = free_port()
+    program = event_handler(start, cloud, METRICS_PORT=str(port))
+    program.metrics_port = port
+    return program
+
+
+def test_what_happens_is_counted_under_its_labels(handler, cloud):
+    assert push(handler.port, {"kind": "heartbeat"}) == 200
+    question = {"kind": "question", "input_values": {}}
+    assert push(handler.port, question, uuid="q-1") == 200
+    assert push(handler.port, question, uuid="q-1") == 200, "a redelivery"
+    assert push(handler.port, {"kind": "no such kind"}, uuid="q-2") == 200
+    assert push(handler.port, [], uuid="q-3") == 400
+    cloud.post("/faults", {"service": "bigquery", "count": 1, "status": 503})
+    assert push(handler.port, {"kind": "result"}, uuid="q-4") == 200
+    samples, _ = scrape(handler.metrics_port)
+    events = {(dict(key[1:])["kind"], dict(key[1:])["outcome"]): value
+              for key, value in samples.items() if key[0] == "twined_events_total"}
+    assert events == {("heartbeat", "stored"): 1, ("question", "dispatched"): 2, ("other", "stored"): 1,
+                      ("unreadable", "refused"): 1, ("result", "stored"): 1}
+
+    def upstream(name, upstream, **labels):
+        return samples[(name, *sorted({"upstream": upstream, **labels}.items()))]
+
+    assert upstream("twined_upstream_calls_total", "bigquery", outcome="done") == 5
+    assert upstream("twined_upstream_attempts_total", "bigquery", outcome="5xx") == 1
+    assert upstream("twined_upstream_attempts_total", "bigquery", outcome="2xx") == 5
+    assert upstream("twined_upstream_retries_total", "bigquery") == 1
+    assert upstream("twined_upstream_calls_total", "kubernetes_create", outcome="already_exists") == 1
+    assert upstream("twined_upstream_attempt_seconds_count", "bigquery") == 6
+    assert samples[("twined_redeliveries_recognised_total",)] == 1
+    assert samples[("twined_event_seconds_count", ("step", "all"))] == 6
+    assert samples[("twined_event_seconds_count", ("step", "store"))] == 5
+    assert samples[("twined_connections_accepted_total",)] >= 6
+    assert samples[("twined_upstream_connections_opened_total",)] >= 2
+    assert 2_000_000 < samples[("process_resident_memory_bytes",)] < 200_000_000
+    assert samples[("twined_log_lines_dropped_total",)] == 0
+
+
+def test_histograms_are_cumulative_and_end_at_their_count(handler):
+    assert push(handler.port, {"kind": "heartbeat"}) == 200
+    samples, families = scrape(handler.metrics_port)
+    checked = 0
+    for family in families.values():
+        if family.type != "histogram":
+            continue
+        series = {}
+        for sample in family.samples:
+            if sample.name.endswith("_bucket"):
+                rest = tuple(sorted((k, v) for k, v in sample.labels.items() if k != "le"))
+                series.setdefault(rest, []).append((float(sample.labels["le"]), sample.value))
+        for labels, buckets in series.items():
+            assert buckets == sorted(buckets) and buckets[-1][0] == float("inf")
+            assert [value for _, value in buckets] == sorted(value for _, value in buckets)
+            assert buckets[-1][1] == samples[(f"{family.name}_count", *labels)]
+            checked += 1
+    assert checked >= 4
+
+
+def test_the_registry_counts_look_ups(start, cloud):
+    port = free_port()
+    registry = service_registry(start, cloud, METRICS_PORT=str(port))
+    for target in ["/my-org/my-service", "/my-org/my-service?revision_tag=0.1.0", "/my-org/none"]:
+        request(registry.port, "GET", target)
+    samples, _ = scrape(port)
+    assert samples[("twined_lookups_total", ("outcome", "found"), ("question", "default"))] == 1
+    assert samples[("twined_lookups_total", ("outcome", "found"), ("question", "exists"))] == 1
+    assert samples[("twined_lookups_total", ("outcome", "missing"), ("question", "default"))] == 1
+
+
+def test_every_metric_is_in_its_document(handler):
+    from programs import ROOT
+    assert push(handler.port, {"kind": "heartbeat"}) == 200
+    document = (ROOT / "docs/METRICS.md").read_text()
+    source = (ROOT / "Sources/Functions/MetricsText.swift").read_text()
+    _, families = scrape(handler.metrics_port)
+    assert families
+    for name, family in families.items():
+        full = f"{name}_total" if family.type == "counter" else name
+        assert f"`{full}`" in document, full
+        assert f'"{full}"' in source, full
+
+
+def test_metrics_are_only_on_their_own_listener(handler):
+    assert request(handler.port, "GET", "/metrics")[0] == 405
+    assert request(handler.metrics_port, "GET", "/health")[0] == 404
+    assert request(handler.metrics_port, "POST", "/metrics", "{}")[0] == 405
+    assert handler.terminate() == 0
+
+
+def test_without_the_variable_there_is_no_second_listener(start, cloud):
+    program = event_handler(start, cloud)
+    lines = [json.loads(line) for line in program.stderr().splitlines()]
+    assert ["metrics_port" in line for line in lines if line["message"] == "listening"] == [False]
+
+
+def test_a_metrics_port_that_is_taken_is_exit_71(handler, cloud):
+    environment = {**cloud.environment("event-handler"), "HOST": "127.0.0.1", "PORT": str(free_port()),
+                   "METRICS_PORT": str(handler.metrics_port)}
+    result = subprocess.run([BUILD / "twined-functions", "event-handler"], env=environment, capture_output=True,
+                            text=True, timeout=PATIENCE_SECONDS)
+    assert result.returncode == 71
+    assert str(handler.metrics_port) in result.stderr
