@@ -134,6 +134,13 @@ struct CredentialsTests {
             "credential_source is missing"
         ),
         (
+            "a field that the client writes itself",
+            TestFiles.changing(
+                TestFiles.externalAccount, "credential_source",
+                to: #"{"url": "https://b/", "headers": {"Content-Length": "0"}}"#),
+            "one that is not yours to set"
+        ),
+        (
             "a source of another kind",
             TestFiles.changing(
                 TestFiles.externalAccount, "credential_source", to: #"{"environment_id": "aws1"}"#),

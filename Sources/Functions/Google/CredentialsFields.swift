@@ -184,8 +184,13 @@ extension ExternalAccount {
             guard let text = value.stringBytes, HTTPFields.isFieldValue(text) else {
                 throw fields.error("headers", "has a value that cannot be sent")
             }
-            guard headers.append(name: name, value: text) else {
-                throw fields.error("headers", "has a name that is no field name")
+            // The client writes these itself; twice they would make two requests of one.
+            let isOurs = ["host", "content-length", "transfer-encoding", "connection"].contains {
+                name.map(ASCII.lowercased).elementsEqual($0.utf8)
+            }
+            guard !isOurs, headers.append(name: name, value: text) else {
+                throw fields.error(
+                    "headers", "has a name that is no field name, or one that is not yours to set")
             }
         }
         return headers
