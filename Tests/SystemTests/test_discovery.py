@@ -11,6 +11,7 @@ from cloud import event_handler, service_registry
 from discovery import DOCUMENTS, Discovery
 from pushes import post, push, question
 from test_recorded_cases import load_cases, send
+from test_check import check
 
 pytestmark = pytest.mark.clients
 
@@ -25,7 +26,10 @@ METHODS = {
     "bigquery.tabledata.insertAll", "container.projects.locations.clusters.get", "pubsub.projects.topics.publish",
     "artifactregistry.projects.locations.repositories.get",
     "artifactregistry.projects.locations.repositories.packages.tags.get",
-    "artifactregistry.projects.locations.repositories.dockerImages.get"}
+    "artifactregistry.projects.locations.repositories.dockerImages.get",
+    # `check` alone:
+    "bigquery.tables.get", "bigquery.tables.testIamPermissions", "pubsub.projects.topics.testIamPermissions",
+    "artifactregistry.projects.locations.repositories.testIamPermissions"}
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +40,7 @@ def documents():
 
 
 def run_everything(start, cloud):
-    """Both functions over the recorded cases, every kind of event, and what cannot be stored or run."""
+    """Both functions over the recorded cases, every kind of event, what cannot be stored or run, and `check`."""
     cases, environment = load_cases()
     variables = {**environment, "DEAD_LETTER_TOPIC_NAME": "main.octue.twined.dead-letters"}
     ports = {"handle_event": event_handler(start, cloud, **variables).port,
@@ -52,6 +56,8 @@ def run_everything(start, cloud):
     assert post(handler, push(b"\xff\x00 not an event")) == 200
     assert post(handler, b'{"subscription":"s","message":{"messageId":"1","data":"!","attributes":{"a":1}}}') == 200
     assert post(handler, question(question_uuid="No-Name-Of-A-Job", parent_question_uuid="p")) == 200
+    assert check(cloud, "event-handler", **variables).returncode == 0
+    assert check(cloud, "service-registry", **environment).returncode == 0
 
 
 def test_every_request_of_a_run_over_everything_is_one_that_google_documents(start, cloud, documents):
