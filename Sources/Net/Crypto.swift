@@ -39,6 +39,7 @@ public enum Crypto {
 /// An RSA private key that signs with RS256 (RFC 7518 section 3.3).
 @safe
 public final class RSAPrivateKey: Sendable {
+    /// Never changed after `init`, and OpenSSL's own count of references is atomic: any thread may read it.
     private nonisolated(unsafe) let key: OpaquePointer
 
     /// Reads a PEM key, PKCS #8 or PKCS #1. Nil when the text is none, or the key is not RSA.
@@ -87,6 +88,7 @@ public final class RSAPrivateKey: Sendable {
 /// An RSA public key that checks RS256 signatures (RFC 7518 section 3.3).
 @safe
 public final class RSAPublicKey: Sendable {
+    /// Never changed after `init`, and OpenSSL's own count of references is atomic: any thread may read it.
     private nonisolated(unsafe) let key: OpaquePointer
 
     /// The key of a JSON Web Key (RFC 7518 section 6.3.1): modulus and exponent, big-endian.
