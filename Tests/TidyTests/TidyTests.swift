@@ -187,6 +187,19 @@ struct DocumentTests {
         #expect(checked > 10)
     }
 
+    @Test("every difference from the original that docs/DIFFERENCES.md names is a test of that name")
+    func differences() {
+        let tests = SourceTree.files(in: "Tests/FunctionsTests", endings: [".swift"])
+            .compactMap(SourceTree.read).joined()
+        let named = SourceTree.lines("docs/DIFFERENCES.md").filter { $0.hasPrefix("- ") }.map {
+            $0.dropFirst(2)
+        }
+        for name in named {
+            #expect(tests.contains("\"\(name)\""), "no test is called: \(name)")
+        }
+        #expect(named.count > 20)
+    }
+
     @Test("the links of the documents lead to files that exist")
     func links() {
         var checked = 0
