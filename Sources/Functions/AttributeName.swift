@@ -1,3 +1,5 @@
+internal import Net
+
 /// The attributes that the program itself reads; a message may have any others besides.
 enum AttributeName: Int, CaseIterable, Sendable {
     case datetime, uuid, parent, originator, sender, senderType, senderSDKVersion, recipient, questionUUID
@@ -40,18 +42,32 @@ enum AttributeName: Int, CaseIterable, Sendable {
 
     /// The attribute called so, if it is one of these.
     init?(_ name: ArraySlice<UInt8>) {
-        for known in Self.allCases where known.text.utf8CodeUnitCount == name.count {
-            let isEqual = unsafe name.withUnsafeBufferPointer { bytes in
-                let text = unsafe UnsafeBufferPointer(
-                    start: known.text.utf8Start, count: known.text.utf8CodeUnitCount)
-                return unsafe bytes.elementsEqual(text)
+        guard let candidate = Self.candidate(name), name.equals(candidate.text) else { return nil }
+        self = candidate
+    }
+
+    /// The only attribute that could be called so, told by the name's length, and where two have the same by
+    /// its first letter.
+    private static func candidate(_ name: ArraySlice<UInt8>) -> AttributeName? {
+        switch name.count {
+        case 4: name.first == UInt8(ascii: "u") ? .uuid : .cpus
+        case 6:
+            switch name.first {
+            case UInt8(ascii: "p"): .parent
+            case UInt8(ascii: "s"): .sender
+            default: .memory
             }
-            if isEqual {
-                self = known
-                return
-            }
+        case 8: .datetime
+        case 9: .recipient
+        case 10: .originator
+        case 11: name.first == UInt8(ascii: "s") ? .senderType : .retryCount
+        case 13: .questionUUID
+        case 17: .ephemeralStorage
+        case 18: .senderSDKVersion
+        case 20: .parentQuestionUUID
+        case 24: .originatorQuestionUUID
+        default: nil
         }
-        return nil
     }
 }
 

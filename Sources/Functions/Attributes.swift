@@ -8,6 +8,8 @@ struct Attributes: Sendable {
     private struct Entry {
         var name: Range<Int>
         var value: Range<Int>
+        /// Whether it has a column of its own in the events table.
+        var isColumn = false
     }
 
     /// What the ranges are of.
@@ -15,30 +17,28 @@ struct Attributes: Sendable {
     private let entries: [Entry]
     /// Where the attributes that the program reads stand, by their number; -1 where a message has none. Found
     /// once, so that each look-up is one step.
-    private let places: [Int]
-    /// Which entries have a column of their own in the events table.
-    private let isColumn: [Bool]
+    private let places: InlineArray<15, Int32>
 
     /// No attributes.
     init() { self.init(bytes: [], entries: []) }
 
     private init(bytes: [UInt8], entries: [Entry]) {
-        var places = [Int](repeating: -1, count: AttributeName.allCases.count)
-        var isColumn = [Bool](repeating: false, count: entries.count)
-        for (position, entry) in entries.enumerated() {
-            guard let known = AttributeName(bytes[entry.name]) else { continue }
-            places[known.rawValue] = position
-            isColumn[position] = known.isColumn
+        var places = InlineArray<15, Int32>(repeating: -1)
+        var entries = entries
+        for position in entries.indices {
+            guard let known = AttributeName(bytes[entries[position].name]) else { continue }
+            places[known.rawValue] = Int32(position)
+            entries[position].isColumn = known.isColumn
         }
         self.bytes = bytes
         self.entries = entries
         self.places = places
-        self.isColumn = isColumn
     }
 
     /// The members of an object; nil where a value is no string.
     init?(_ object: JSONDocument.Value) {
         var entries: [Entry] = []
+        entries.reserveCapacity(16)
         var isInPlace = true
         for (name, value) in object.members {
             guard let nameRange = name.contentRange, let valueRange = value.contentRange else { return nil }
@@ -95,8 +95,13 @@ struct Attributes: Sendable {
 
     /// The value of an attribute that the program reads; nil where there is none.
     subscript(name: AttributeName) -> ArraySlice<UInt8>? {
+        valueRange(of: name).map { bytes[$0] }
+    }
+
+    /// Where the value of an attribute that the program reads stands in `bytes`; nil where there is none.
+    func valueRange(of name: AttributeName) -> Range<Int>? {
         let place = places[name.rawValue]
-        return place < 0 ? nil : bytes[entries[place].value]
+        return place < 0 ? nil : entries[Int(place)].value
     }
 
     /// The value of an attribute; nil where there is none of this name.
@@ -112,7 +117,7 @@ struct Attributes: Sendable {
     ) {
         output.append(0x7B)
         var isFirst = true
-        for (position, entry) in entries.enumerated() where !(omittingColumns && isColumn[position]) {
+        for entry in entries where !(omittingColumns && entry.isColumn) {
             if !isFirst {
                 output.append(0x2C)
                 output.append(0x20)

@@ -1,7 +1,8 @@
 internal import JSON
 
-/// One event of the service network: a message that can be stored.
-struct Event: Sendable {
+/// One event of the service network: a message that can be stored. Immutable, and a class, so that handing it
+/// on costs one reference and not those of all its parts.
+final class Event: Sendable {
     /// What the program does with an event beyond storing it.
     enum Kind: Sendable { case question, cancellation, exception, other }
 
@@ -10,6 +11,8 @@ struct Event: Sendable {
     let document: JSONDocument
     /// The event's `kind` as it is written in the document; always a string.
     let kindValue: JSONDocument.Value
+    /// What the `kind` stands for, in UTF-8.
+    let kindBytes: [UInt8]
     let kind: Kind
 
     /// Takes a message for an event, or says why it can be none.
@@ -22,7 +25,8 @@ struct Event: Sendable {
         }
         guard document.root.isObject else { throw .eventNotObject }
         guard let kind = document.root["kind"] else { throw .kindMissing }
-        guard kind.isString else { throw .kindNotString }
+        guard let kindBytes = kind.stringBytes else { throw .kindNotString }
+        self.kindBytes = kindBytes
         kindValue = kind
         self.kind =
             kind.equals("question")
@@ -49,7 +53,7 @@ struct Event: Sendable {
     var questionUUID: QuestionUUID? { QuestionUUID(attribute(.questionUUID)) }
 
     /// An input that goes to the Job: nil where it is absent, or empty in Python's sense.
-    func input(_ name: String) -> JSONDocument.Value? {
+    func input(_ name: StaticString) -> JSONDocument.Value? {
         guard let value = document.root[name], value.isTrueInPython else { return nil }
         return value
     }

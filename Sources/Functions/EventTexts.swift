@@ -6,9 +6,6 @@ extension Event {
     /// What makes BigQuery recognise a redelivery.
     var insertID: [UInt8] { InsertID.of(uuid: uuid, sha256: Crypto.sha256) }
 
-    /// The event's `kind`.
-    var kindBytes: [UInt8] { kindValue.stringBytes ?? [] }
-
     /// All attributes as a JSON object in Python's form.
     func attributesText(_ form: JSONPythonForm) -> [UInt8] {
         var text: [UInt8] = []
@@ -17,32 +14,39 @@ extension Event {
         return text
     }
 
-    /// Every attribute that has no column, as a JSON object in Python's form.
-    func otherAttributesText(_ form: JSONPythonForm) -> [UInt8] {
-        var text: [UInt8] = []
-        text.reserveCapacity(512)
-        message.attributes.appendPythonText(to: &text, form: form, omittingColumns: true)
-        return text
+    /// Appends every attribute that has no column, as a JSON object in Python's form that stands inside a
+    /// string.
+    func appendOtherAttributes(to output: inout [UInt8], _ form: JSONPythonForm) {
+        message.attributes.appendPythonText(to: &output, form: form.insideString, omittingColumns: true)
     }
 
-    /// `{"message_id": …, "ordering_key": …}`, null where there is none.
-    func backendMetadataText() -> [UInt8] {
-        var text = Array("{\"message_id\": ".utf8)
-        Self.append(message.messageID, to: &text)
-        text += ", \"ordering_key\": ".utf8
-        Self.append(message.orderingKey, to: &text)
-        text.append(UInt8(ascii: "}"))
-        return text
+    /// Appends `{"message_id": …, "ordering_key": …}`, null where there is none, as it stands inside a string.
+    func appendBackendMetadata(to output: inout [UInt8]) {
+        output.append(literal: #"{\"message_id\": "#)
+        Self.append(message.messageID, to: &output)
+        output.append(literal: #", \"ordering_key\": "#)
+        Self.append(message.orderingKey, to: &output)
+        output.append(UInt8(ascii: "}"))
     }
 
     /// Writes the member called like an attribute, with its value, if there is such an attribute.
     func writeAttribute(_ name: AttributeName, to writer: inout JSONWriter) {
-        guard let value = message.attributes[name] else { return }
-        writer.key(name.description)
-        writer.string(bytes: message.attributes.bytes, in: value.startIndex..<value.endIndex)
+        guard let range = message.attributes.valueRange(of: name) else { return }
+        writer.member(name.text, bytes: message.attributes.bytes, in: range)
     }
 
-    private static func append(_ value: [UInt8]?, to text: inout [UInt8]) {
-        if let value { JSONPythonText.appendString(value, to: &text) } else { text += "null".utf8 }
+    private static func append(_ value: [UInt8]?, to output: inout [UInt8]) {
+        if let value {
+            JSONPythonText.appendString(value, to: &output, form: JSONPythonForm.standard.insideString)
+        } else {
+            output.append(literal: "null")
+        }
+    }
+}
+
+extension [UInt8] {
+    /// Appends text that is known when the program is built.
+    mutating func append(literal text: StaticString) {
+        unsafe append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
 }

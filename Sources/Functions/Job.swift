@@ -134,7 +134,10 @@ extension Job {
     private static func arguments(of event: Event) throws(Undispatchable) -> [Argument] {
         let form = JSONPythonForm(escapesDollars: true)
         var arguments = [Argument(name: "--attributes", text: event.attributesText(form))]
-        for (name, key) in [("--input-values", "input_values"), ("--input-manifest", "input_manifest")] {
+        let inputs: [(String, StaticString)] = [
+            ("--input-values", "input_values"), ("--input-manifest", "input_manifest"),
+        ]
+        for (name, key) in inputs {
             guard let value = event.input(key) else { continue }
             var text: [UInt8] = []
             text.reserveCapacity(value.rawRange.count * 9 / 8)

@@ -86,25 +86,28 @@ public struct LogLine: Sendable {
     }
 
     /// Adds a value of bytes that may be anything.
-    public mutating func field(_ name: StaticString, _ value: some Collection<UInt8>) {
+    public mutating func field(_ name: StaticString, _ value: ArraySlice<UInt8>) {
         let start = bytes.count
-        var value = Array(value.prefix(ServiceLimits.logValueBytesMax + 1))
-        if value.count > ServiceLimits.logValueBytesMax {
-            value.removeLast()
-            isTruncated = true
+        let shown = value.prefix(ServiceLimits.logValueBytesMax)
+        if shown.count < value.count { isTruncated = true }
+        switch form {
+        case .json:
+            JSONEscaping.appendMember(name, shown, to: &bytes, form: .ascii)
+        case .text:
+            beginField(name)
+            let isBare = Self.isBare(shown)
+            if !isBare { bytes.append(UInt8(ascii: "\"")) }
+            JSONEscaping.append(shown, to: &bytes, form: .ascii)
+            if !isBare { bytes.append(UInt8(ascii: "\"")) }
         }
-        beginField(name)
-        let isBare = form == .text && Self.isBare(value)
-        if !isBare { bytes.append(UInt8(ascii: "\"")) }
-        JSONEscaping.append(value, to: &bytes, form: .ascii)
-        if !isBare { bytes.append(UInt8(ascii: "\"")) }
         keepIfItFits(from: start)
     }
 
+    /// Adds a value of bytes that may be anything.
+    public mutating func field(_ name: StaticString, _ value: [UInt8]) { field(name, value[...]) }
+
     /// Adds a value of text.
-    public mutating func field(_ name: StaticString, _ value: String) {
-        field(name, value.utf8)
-    }
+    public mutating func field(_ name: StaticString, _ value: String) { field(name, Array(value.utf8)) }
 
     /// Adds a number.
     public mutating func field(_ name: StaticString, _ value: Int) {
@@ -116,7 +119,7 @@ public struct LogLine: Sendable {
 
     /// Adds a value of text that is known when the program is built, if there is one.
     public mutating func field(_ name: StaticString, literal value: StaticString) {
-        field(name, value.description.utf8)
+        field(name, value.description)
     }
 
     /// Adds a member whose value is JSON text of our own making; only in a JSON line.
@@ -163,7 +166,8 @@ public struct LogLine: Sendable {
 
     private mutating func escaped(_ text: StaticString) {
         text.withUTF8Buffer { buffer in
-            unsafe JSONEscaping.append(Span(_unsafeElements: buffer), to: &bytes, form: .ascii)
+            let text = unsafe Span(_unsafeElements: buffer)
+            JSONEscaping.append(text, in: 0..<text.count, to: &bytes, form: .ascii)
         }
     }
 
@@ -173,7 +177,7 @@ public struct LogLine: Sendable {
     }
 
     /// Whether a reader can tell where the value ends without quotes around it.
-    private static func isBare(_ value: [UInt8]) -> Bool {
+    private static func isBare(_ value: ArraySlice<UInt8>) -> Bool {
         !value.isEmpty
             && value.allSatisfy {
                 $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\")

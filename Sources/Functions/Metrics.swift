@@ -82,7 +82,7 @@ enum EventKindLabel: Int, MetricLabel {
         case .exception: self = .exception
         case .other:
             let value = event.kindValue
-            self = Self.named.first { value.equals($0.label) } ?? .other
+            self = Self.named.first { value.equals(text: $0.label) } ?? .other
         }
     }
 

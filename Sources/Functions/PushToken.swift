@@ -53,9 +53,11 @@ struct PushToken {
     ) throws(PushTokenFault) {
         guard key.verifies(signature, of: signedPart) else { throw .signature }
         let root = claims.root
-        guard let issuer = root["iss"], Self.issuers.contains(where: issuer.equals) else { throw .issuer }
-        guard root["aud"]?.equals(push.audience) ?? false else { throw .audience }
-        guard root["email"]?.equals(push.serviceAccount) ?? false, root["email_verified"]?.bool ?? false
+        guard let issuer = root["iss"], Self.issuers.contains(where: issuer.equals(text:)) else {
+            throw .issuer
+        }
+        guard root["aud"]?.equals(text: push.audience) ?? false else { throw .audience }
+        guard root["email"]?.equals(text: push.serviceAccount) ?? false, root["email_verified"]?.bool ?? false
         else {
             throw .email
         }

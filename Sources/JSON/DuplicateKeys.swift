@@ -1,7 +1,7 @@
 /// Finds out whether an object has a key twice, in linear expected time.
 ///
-/// Few keys are compared pairwise by a fingerprint; many go through a table with Swift's `Hasher`, whose
-/// seed is random in each process, so that nobody can choose keys that collide.
+/// Few keys are told apart by a fingerprint, and compared where that is not enough; many go through a table
+/// with Swift's `Hasher`, whose seed is random in each process, so that nobody can choose keys that collide.
 enum DuplicateKeys {
     static let pairwiseMax = 16
 
@@ -10,40 +10,48 @@ enum DuplicateKeys {
         _ bytes: Span<UInt8>
     ) -> Bool {
         if object.hasEscapedKey || object.memberCount > pairwiseMax {
-            return existByHashing(inObjectAt: index, count: object.memberCount, on: tape, bytes)
+            return existByHashing(inObjectAt: index, count: Int(object.memberCount), on: tape, bytes)
         }
-        var keys = InlineArray<16, Int>(repeating: 0)
-        var fingerprints = InlineArray<16, UInt32>(repeating: 0)
-        var count = 0
+        // Keys of different fingerprints differ; only where a fingerprint was seen before are they compared.
+        var seen: UInt64 = 0
         var key = index + 3
         let end = Int(tape[index + 1])
         while key < end {
-            let offset = Tape.offset(of: tape[key])
-            let length = Int(tape[key + 1])
-            let fingerprint = fingerprint(bytes, offset, length)
-            for earlier in 0..<count where fingerprints[earlier] == fingerprint {
-                let other = keys[earlier]
-                if Int(tape[other + 1]) == length,
-                    bytesAreEqual(bytes, offset, Tape.offset(of: tape[other]), count: length)
-                {
-                    return true
-                }
-            }
-            keys[count] = key
-            fingerprints[count] = fingerprint
-            count += 1
+            let bit = UInt64(1) << fingerprint(bytes, Tape.offset(of: tape[key]), Int(tape[key + 1]))
+            if seen & bit != 0, stands(key, before: key, from: index + 3, on: tape, bytes) { return true }
+            seen |= bit
             key = Tape.next(after: key + 2, on: tape)
         }
         return false
     }
 
+    /// Whether the key at `key` stands in its object earlier as well. Keys without escapes.
+    private static func stands(
+        _ key: Int, before end: Int, from start: Int, on tape: Span<UInt32>, _ bytes: Span<UInt8>
+    ) -> Bool {
+        let offset = Tape.offset(of: tape[key])
+        let length = Int(tape[key + 1])
+        var other = start
+        while other < end {
+            if Int(tape[other + 1]) == length,
+                bytesAreEqual(bytes, offset, Tape.offset(of: tape[other]), count: length)
+            {
+                return true
+            }
+            other = Tape.next(after: other + 2, on: tape)
+        }
+        return false
+    }
+
+    /// Six bits that two different keys seldom share.
     @inline(__always)
-    private static func fingerprint(_ bytes: Span<UInt8>, _ offset: Int, _ length: Int) -> UInt32 {
+    private static func fingerprint(_ bytes: Span<UInt8>, _ offset: Int, _ length: Int) -> UInt64 {
         guard length > 0 else { return 0 }
-        let first = UInt32(bytes[offset])
-        let middle = UInt32(bytes[offset + length / 2])
-        let last = UInt32(bytes[offset + length - 1])
-        return UInt32(truncatingIfNeeded: length) << 24 ^ first << 16 ^ middle << 8 ^ last
+        let first = UInt64(bytes[offset])
+        let middle = UInt64(bytes[offset + length / 2])
+        let last = UInt64(bytes[offset + length - 1])
+        let mixed = UInt64(truncatingIfNeeded: length) << 24 | first << 16 | middle << 8 | last
+        return (mixed &* 0x9E37_79B9_7F4A_7C15) >> 58
     }
 
     private static func existByHashing(
@@ -135,13 +143,19 @@ struct KeyTable {
 
 @inline(__always)
 func bytesAreEqual(_ bytes: Span<UInt8>, _ first: Int, _ second: Int, count: Int) -> Bool {
+    bytesAreEqual(bytes.extracting(first..<first + count), bytes, at: second)
+}
+
+/// Whether `text` stands in `bytes` at `offset`, where there must be room for it.
+@inline(__always)
+func bytesAreEqual(_ text: Span<UInt8>, _ bytes: Span<UInt8>, at offset: Int) -> Bool {
     var index = 0
-    while index + 8 <= count {
-        guard loadWord(bytes, at: first + index) == loadWord(bytes, at: second + index) else { return false }
+    while index + 8 <= text.count {
+        guard loadWord(text, at: index) == loadWord(bytes, at: offset + index) else { return false }
         index += 8
     }
-    while index < count {
-        guard bytes[first + index] == bytes[second + index] else { return false }
+    while index < text.count {
+        guard text[index] == bytes[offset + index] else { return false }
         index += 1
     }
     return true

@@ -145,28 +145,40 @@ extension JSONDocument.Value {
 
     /// Whether this is a string of exactly the bytes of `text` in UTF-8. Allocates nothing, and does not take
     /// canonically equivalent texts for equal, as `==` of `String` does.
-    public func equals(_ text: String) -> Bool {
-        guard let range = contentRange else { return false }
-        return matches(text.utf8, contentAt: range, isEscaped: tag == .escapedString)
+    public func equals(_ text: StaticString) -> Bool {
+        guard isString else { return false }
+        let words = document.tape
+        let source = document.source
+        let bytes = unsafe Span(_unsafeStart: text.utf8Start, count: text.utf8CodeUnitCount)
+        return Self.matches(bytes, stringAt: index, on: words.span, source.span)
     }
 
-    private func matches(
-        _ text: some Collection<UInt8>, contentAt range: Range<Int>, isEscaped: Bool
-    ) -> Bool {
+    /// As above, for text that is known only now.
+    public func equals(text: String) -> Bool {
+        guard isString else { return false }
+        let words = document.tape
         let source = document.source
-        if isEscaped {
-            var content: [UInt8] = []
-            Unescaping.append(source.span, range, to: &content)
-            return content.elementsEqual(text)
+        return Self.matches(text.utf8.span, stringAt: index, on: words.span, source.span)
+    }
+
+    /// Whether the string at `index` of the tape stands for the bytes of `text`.
+    @inline(__always)
+    private static func matches(
+        _ text: Span<UInt8>, stringAt index: Int, on tape: Span<UInt32>, _ source: Span<UInt8>
+    ) -> Bool {
+        let length = Int(tape[index + 1])
+        let offset = Tape.offset(of: tape[index])
+        if Tape.tag(of: tape[index]) == .escapedString {
+            return matches(text, escaped: offset..<offset + length, source)
         }
-        guard text.count == range.count else { return false }
-        let bytes = source.span
-        var position = range.lowerBound
-        for byte in text {
-            guard bytes[position] == byte else { return false }
-            position += 1
-        }
-        return true
+        return length == text.count && bytesAreEqual(text, source, at: offset)
+    }
+
+    private static func matches(_ text: Span<UInt8>, escaped range: Range<Int>, _ source: Span<UInt8>) -> Bool
+    {
+        var content: [UInt8] = []
+        Unescaping.append(source, range, to: &content)
+        return content.count == text.count && bytesAreEqual(text, content.span, at: 0)
     }
 
     /// The number, if it is an integer literal (no fraction, no exponent) that an `Int` can hold.
@@ -185,23 +197,27 @@ extension JSONDocument.Value {
 
     /// The value of a member of this object; the last one's, where the key stands more than once. Nil where
     /// this is no object or has no such key. Costs one step a member.
-    public subscript(_ key: String) -> JSONDocument.Value? { find(key.utf8) }
+    public subscript(_ key: StaticString) -> JSONDocument.Value? {
+        find(unsafe Span(_unsafeStart: key.utf8Start, count: key.utf8CodeUnitCount))
+    }
+
+    /// As the subscript, for a key that is known only now.
+    public func member(named key: String) -> JSONDocument.Value? { find(key.utf8.span) }
 
     /// As the subscript, for a key that is bytes (WTF-8).
-    public func member(named key: [UInt8]) -> JSONDocument.Value? { find(key) }
+    public func member(named key: [UInt8]) -> JSONDocument.Value? { find(key.span) }
 
-    private func find(_ name: some Collection<UInt8>) -> JSONDocument.Value? {
+    private func find(_ name: Span<UInt8>) -> JSONDocument.Value? {
         let words = document.tape
         let tape = words.span
+        let source = document.source
         guard isObject else { return nil }
         let end = Int(tape[index + 1])
         let isUnique = tag == .object
         var found: JSONDocument.Value?
         var key = index + 3
         while key < end {
-            let start = Tape.offset(of: tape[key])
-            let isEscaped = Tape.tag(of: tape[key]) == .escapedString
-            if matches(name, contentAt: start..<start + Int(tape[key + 1]), isEscaped: isEscaped) {
+            if Self.matches(name, stringAt: key, on: tape, source.span) {
                 found = JSONDocument.Value(document: document, index: key + 2)
                 if isUnique { return found }
             }

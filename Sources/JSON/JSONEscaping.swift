@@ -1,16 +1,28 @@
 /// What the inside of a JSON string looks like in the text that is written.
 public enum JSONEscaping {
-    /// Which characters are written as `\uXXXX`.
-    public enum Form: Sendable {
-        /// Everything beyond ASCII, in lower-case hexadecimal and with surrogate pairs, as Python does.
-        case ascii
-        /// Only what RFC 8259 section 7 requires, and lone surrogates.
-        case utf8
+    /// Which characters are written as escapes.
+    public struct Form: Sendable {
+        /// Whether everything beyond ASCII is written as `\uXXXX`, in lower-case hexadecimal and with
+        /// surrogate pairs, as Python does. Otherwise only what RFC 8259 section 7 requires, and lone
+        /// surrogates.
+        let isASCII: Bool
+        /// Whether the text stands inside a string of another JSON text: its own quotes and backslashes
+        /// are escaped as well.
+        let isNested: Bool
+
+        /// Everything beyond ASCII is escaped.
+        public static let ascii = Form(isASCII: true, isNested: false)
+        /// UTF-8 stays as it is.
+        public static let utf8 = Form(isASCII: false, isNested: false)
+
+        /// No byte needs more: `\\u001f`, and the two to four bytes of a sequence seven to fourteen.
+        @inline(__always)
+        var growthMax: Int { isNested ? 7 : 6 }
     }
 
-    /// No byte needs more than six: `\u001f`, and the 2 to 4 bytes of a sequence 6 to 12 together.
-    static let growthMax = 6
-    private static let chunkBytes = 2_048
+    /// A text up to this long is escaped in one piece; a longer one in several, so that it does not reserve
+    /// six times its size.
+    static let pieceBytesMax = 2_048
 
     /// Appends bytes as the inside of a string literal: quotes and backslashes escaped, control characters
     /// by their short escapes or `\u00XX`, DEL as `\u007f` in the ASCII form, `/` as it is (all as Python).
@@ -18,14 +30,14 @@ public enum JSONEscaping {
     /// The bytes are WTF-8: a lone surrogate (ED A0..BF xx) becomes a `\udXXX` escape in both forms, and
     /// whatever else is no UTF-8 becomes U+FFFD, one for each maximal ill-formed part, so that the text
     /// written is always valid.
-    public static func append(_ bytes: Span<UInt8>, to output: inout [UInt8], form: Form) {
-        var position = 0
-        while position < bytes.count {
-            // In pieces, so that a long text does not reserve six times its size. A piece may end up to three
-            // bytes late, in the middle of its last character.
-            let end = min(position + chunkBytes, bytes.count)
-            output.append(addingCapacity: (end - position + 4) * growthMax) { span in
-                position = append(bytes, position, to: end, &span, form)
+    public static func append(
+        _ bytes: Span<UInt8>, in range: Range<Int>, to output: inout [UInt8], form: Form
+    ) {
+        var position = range.lowerBound
+        while position < range.upperBound {
+            let end = min(position + pieceBytesMax, range.upperBound)
+            output.append(addingCapacity: roomMax(end - position, form)) { span in
+                position = append(bytes, position, to: end, within: range.upperBound, &span, form)
             }
         }
     }
@@ -34,20 +46,59 @@ public enum JSONEscaping {
     public static func append(
         _ bytes: [UInt8], in range: Range<Int>? = nil, to output: inout [UInt8], form: Form
     ) {
-        let span = bytes.span
-        append(span.extracting(range ?? 0..<bytes.count), to: &output, form: form)
+        append(bytes.span, in: range ?? 0..<bytes.count, to: &output, form: form)
     }
 
-    /// Escapes from `start` until `end` is reached or passed, and returns the position that was reached.
+    /// As above, for a slice of an array.
+    public static func append(_ bytes: ArraySlice<UInt8>, to output: inout [UInt8], form: Form) {
+        append(bytes.span, in: 0..<bytes.count, to: &output, form: form)
+    }
+
+    /// Appends `,"name":"value"`: a further member of an object, whose name is a constant that needs no escape.
+    public static func appendMember(
+        _ name: StaticString, _ value: ArraySlice<UInt8>, to output: inout [UInt8], form: Form
+    ) {
+        guard value.count <= pieceBytesMax else {
+            output.append(addingCapacity: name.utf8CodeUnitCount + 4) {
+                appendKey(name, hasComma: true, to: &$0)
+            }
+            output.append(0x22)
+            append(value, to: &output, form: form)
+            return output.append(0x22)
+        }
+        let bytes = value.span
+        let room = name.utf8CodeUnitCount + 6 + roomMax(bytes.count, form)
+        output.append(addingCapacity: room) { span in
+            appendKey(name, hasComma: true, to: &span)
+            span.append(0x22)
+            _ = append(bytes, 0, to: bytes.count, within: bytes.count, &span, form)
+            span.append(0x22)
+        }
+    }
+
+    /// Appends the key of a member, a constant, and its colon.
+    static func appendKey(_ key: StaticString, hasComma: Bool, to span: inout OutputSpan<UInt8>) {
+        if hasComma { span.append(0x2C) }
+        span.append(0x22)
+        span.append(key)
+        span.append(0x22)
+        span.append(0x3A)
+    }
+
+    /// Room enough for `count` bytes, the last of which may begin a character of four.
+    @inline(__always)
+    static func roomMax(_ count: Int, _ form: Form) -> Int { (count + 4) * form.growthMax + 8 }
+
+    /// Escapes from `start` until `end` is reached or passed, and returns the position that was reached: a
+    /// character that begins before `end` is written whole, but nothing at or behind `limit` is looked at.
     static func append(
-        _ bytes: Span<UInt8>, _ start: Int, to end: Int, _ output: inout OutputSpan<UInt8>, _ form: Form
+        _ bytes: Span<UInt8>, _ start: Int, to end: Int, within limit: Int,
+        _ output: inout OutputSpan<UInt8>, _ form: Form
     ) -> Int {
         var position = start
-        while position < end {
-            let run = plainRun(bytes, from: position, to: end)
-            output.append(copying: bytes, position..<run)
-            position = run
-            guard position < end else { break }
+        while true {
+            position = output.append(plainRunOf: bytes, from: position, to: end)
+            guard position < end else { return position }
             let byte = bytes[position]
             if byte < 0x80 {
                 append(ascii: byte, to: &output, form)
@@ -56,107 +107,88 @@ public enum JSONEscaping {
             }
             // Text in another script comes in runs.
             while position < end, bytes[position] >= 0x80 {
-                position = append(nonASCIIAt: position, of: bytes, to: &output, form)
+                position = append(nonASCIIAt: position, of: bytes, within: limit, to: &output, form)
             }
         }
-        return position
-    }
-
-    /// Escapes what stands from `start` on in place: JSON text, which has no control characters, so that
-    /// only its quotes and backslashes need something before them.
-    static func escapeText(in output: inout [UInt8], from start: Int) {
-        let end = output.count
-        let escapes = escapedCount(output.span, start..<end)
-        output.append(addingCapacity: escapes) { span in
-            for _ in 0..<escapes { span.append(0) }
-        }
-        var bytes = output.mutableSpan
-        var source = end
-        var target = end + escapes
-        while target > source {
-            source -= 1
-            target -= 1
-            let byte = bytes[source]
-            bytes[target] = byte
-            if byte == 0x22 || byte == 0x5C {
-                target -= 1
-                bytes[target] = 0x5C
-            }
-        }
-    }
-
-    private static func escapedCount(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Int {
-        var count = 0
-        for position in range where bytes[position] == 0x22 || bytes[position] == 0x5C { count += 1 }
-        return count
-    }
-
-    /// The position of the first byte that cannot be copied as it is.
-    @inline(__always)
-    static func plainRun(_ bytes: Span<UInt8>, from start: Int, to end: Int) -> Int {
-        var position = start
-        while position + 8 <= end {
-            let special = WordMask.special(loadWord(bytes, at: position))
-            if special != 0 { return position + special.trailingZeroBitCount >> 3 }
-            position += 8
-        }
-        while position < end {
-            let byte = bytes[position]
-            guard byte >= 0x20, byte < 0x7F, byte != 0x22, byte != 0x5C else { break }
-            position += 1
-        }
-        return position
     }
 
     /// Appends one ASCII character, escaped where it has to be.
     static func append(ascii byte: UInt8, to output: inout OutputSpan<UInt8>, _ form: Form) {
         switch byte {
         case 0x22, 0x5C:
-            output.append(0x5C)
+            backslash(&output, form)
+            if form.isNested { output.append(0x5C) }
             output.append(byte)
-        case 0x08: output.append(ascii: "\\b")
-        case 0x0C: output.append(ascii: "\\f")
-        case 0x0A: output.append(ascii: "\\n")
-        case 0x0D: output.append(ascii: "\\r")
-        case 0x09: output.append(ascii: "\\t")
-        case 0..<0x20: output.append(escapeOf: UInt32(byte))
-        case 0x7F where form == .ascii: output.append(escapeOf: 0x7F)
+        case 0x08: short(0x62, &output, form)
+        case 0x0C: short(0x66, &output, form)
+        case 0x0A: short(0x6E, &output, form)
+        case 0x0D: short(0x72, &output, form)
+        case 0x09: short(0x74, &output, form)
+        case 0..<0x20: append(unit: UInt32(byte), to: &output, form)
+        case 0x7F where form.isASCII: append(unit: 0x7F, to: &output, form)
         default: output.append(byte)
         }
     }
 
+    @inline(__always)
+    private static func backslash(_ output: inout OutputSpan<UInt8>, _ form: Form) {
+        output.append(0x5C)
+        if form.isNested { output.append(0x5C) }
+    }
+
+    private static func short(_ letter: UInt8, _ output: inout OutputSpan<UInt8>, _ form: Form) {
+        backslash(&output, form)
+        output.append(letter)
+    }
+
+    /// Appends one UTF-16 unit as an escape.
+    static func append(unit: UInt32, to output: inout OutputSpan<UInt8>, _ form: Form) {
+        backslash(&output, form)
+        output.append(0x75)
+        output.append(hexadecimal: unit)
+    }
+
+    /// Appends the quote that begins or ends a string.
+    @inline(__always)
+    static func quote(_ output: inout OutputSpan<UInt8>, _ form: Form) {
+        if form.isNested { output.append(0x5C) }
+        output.append(0x22)
+    }
+
     /// Appends what stands at a byte of 0x80 or more, and returns the position after it.
     private static func append(
-        nonASCIIAt position: Int, of bytes: Span<UInt8>, to output: inout OutputSpan<UInt8>, _ form: Form
+        nonASCIIAt position: Int, of bytes: Span<UInt8>, within end: Int,
+        to output: inout OutputSpan<UInt8>, _ form: Form
     ) -> Int {
-        let end = bytes.count
         let length = UTF8Grammar.sequenceLength(bytes, at: position, to: end)
         if length > 0 {
-            switch form {
-            case .utf8: output.append(copying: bytes, position..<position + length)
-            case .ascii: append(codePoint: UTF8Grammar.codePoint(bytes, at: position, length), to: &output)
+            if form.isASCII {
+                append(codePoint: UTF8Grammar.codePoint(bytes, at: position, length), to: &output, form)
+            } else {
+                output.append(copying: bytes, position..<position + length)
             }
             return position + length
         }
         if let surrogate = UTF8Grammar.surrogate(bytes, at: position, to: end) {
-            output.append(escapeOf: surrogate)
+            append(unit: surrogate, to: &output, form)
             return position + 3
         }
-        switch form {
-        case .utf8: output.append(codePoint: 0xFFFD)
-        case .ascii: output.append(escapeOf: 0xFFFD)
+        if form.isASCII {
+            append(unit: 0xFFFD, to: &output, form)
+        } else {
+            output.append(codePoint: 0xFFFD)
         }
         return position + UTF8Grammar.illFormedLength(bytes, at: position, to: end)
     }
 
     /// Appends a code point as one escape, or as a surrogate pair.
     @inline(__always)
-    static func append(codePoint: UInt32, to output: inout OutputSpan<UInt8>) {
+    static func append(codePoint: UInt32, to output: inout OutputSpan<UInt8>, _ form: Form) {
         if codePoint < 0x10000 {
-            output.append(escapeOf: codePoint)
+            append(unit: codePoint, to: &output, form)
         } else {
-            output.append(escapeOf: 0xD7C0 + codePoint >> 10)
-            output.append(escapeOf: 0xDC00 | codePoint & 0x3FF)
+            append(unit: 0xD7C0 + codePoint >> 10, to: &output, form)
+            append(unit: 0xDC00 | codePoint & 0x3FF, to: &output, form)
         }
     }
 }

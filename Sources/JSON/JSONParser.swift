@@ -1,18 +1,23 @@
-/// Turns a text into a tape. A loop with a stack of its own: depth costs no call stack.
+/// Turns a text into a tape. A loop that keeps what is open on the tape itself: depth costs no call stack,
+/// and no stack of its own either.
 struct JSONParser {
-    /// An array or object whose closing bracket has not come yet.
+    /// The innermost array or object whose closing bracket has not come yet. While an inner one is open, the
+    /// two words behind this one's first word hold what is needed to go on with it.
     struct OpenContainer {
         var tapeIndex: Int
         /// Members seen; 0 for arrays.
-        var memberCount: Int
+        var memberCount: UInt32
         var isObject: Bool
         /// Whether some key holds a backslash, so that equal keys may be spelled differently.
         var hasEscapedKey: Bool
     }
 
-    private var open: [OpenContainer] = []
+    /// Nil before the first container and after the last.
+    private var open: OpenContainer?
+    private var depth = 0
     private let end: Int
     private let depthMax: Int
+    private static let noContainer = UInt32.max
 
     private init(end: Int, depthMax: Int) {
         self.end = end
@@ -49,8 +54,8 @@ struct JSONParser {
             let byte = bytes[position]
             if byte == 0x7B || byte == 0x5B {
                 position = try begin(bytes, at: position, isObject: byte == 0x7B, to: &tape)
-                if position < end, bytes[position] == byte + 2 {
-                    position = close(bytes, at: position, on: &tape)
+                if position < end, bytes[position] == byte + 2, let container = open {
+                    position = close(container, bytes, at: position, on: &tape)
                 } else {
                     expectsKey = byte == 0x7B
                     continue
@@ -61,7 +66,7 @@ struct JSONParser {
             // A value has ended: close what ends with it, then go on behind a comma.
             while true {
                 position = JSONScanner.whiteSpace(bytes, from: position, to: end)
-                guard let container = open.last else {
+                guard let container = open else {
                     guard position == end else { throw JSONError(.trailingBytes, at: position) }
                     return
                 }
@@ -75,7 +80,7 @@ struct JSONParser {
                 guard byte == (container.isObject ? 0x7D : 0x5D) else {
                     throw JSONError(.unexpectedByte, at: position)
                 }
-                position = close(bytes, at: position, on: &tape)
+                position = close(container, bytes, at: position, on: &tape)
             }
         }
     }
@@ -84,21 +89,26 @@ struct JSONParser {
     private mutating func begin(
         _ bytes: Span<UInt8>, at position: Int, isObject: Bool, to tape: inout OutputSpan<UInt32>
     ) throws(JSONError) -> Int {
-        guard open.count < depthMax else { throw JSONError(.nestingTooDeep, at: position) }
-        open.append(
-            OpenContainer(tapeIndex: tape.count, memberCount: 0, isObject: isObject, hasEscapedKey: false))
+        guard depth < depthMax else { throw JSONError(.nestingTooDeep, at: position) }
+        depth += 1
+        var outer = Self.noContainer
+        if let open {
+            outer = UInt32(open.tapeIndex)
+            tape[open.tapeIndex + 2] = open.memberCount << 1 | (open.hasEscapedKey ? 1 : 0)
+        }
+        open = OpenContainer(tapeIndex: tape.count, memberCount: 0, isObject: isObject, hasEscapedKey: false)
         tape.append(Tape.word(isObject ? .object : .array, position))
-        tape.append(0)
+        tape.append(outer)
         tape.append(0)
         return JSONScanner.whiteSpace(bytes, from: position + 1, to: end)
     }
 
     /// Closes the innermost container, whose closing bracket is at `position`.
     private mutating func close(
-        _ bytes: Span<UInt8>, at position: Int, on tape: inout OutputSpan<UInt32>
+        _ container: OpenContainer, _ bytes: Span<UInt8>, at position: Int, on tape: inout OutputSpan<UInt32>
     ) -> Int {
-        let container = open.removeLast()
         let index = container.tapeIndex
+        resume(tape[index + 1], on: tape.span)
         tape[index + 1] = UInt32(tape.count)
         tape[index + 2] = UInt32(position + 1)
         if container.memberCount > 1,
@@ -107,6 +117,20 @@ struct JSONParser {
             tape[index] = Tape.word(.objectWithDuplicates, Tape.offset(of: tape[index]))
         }
         return position + 1
+    }
+
+    /// Goes on with the container at `index` of the tape.
+    private mutating func resume(_ index: UInt32, on tape: Span<UInt32>) {
+        depth -= 1
+        guard index != Self.noContainer else {
+            open = nil
+            return
+        }
+        let state = tape[Int(index) + 2]
+        open = OpenContainer(
+            tapeIndex: Int(index), memberCount: state >> 1,
+            isObject: Tape.tag(of: tape[Int(index)]) == .object,
+            hasEscapedKey: state & 1 == 1)
     }
 
     /// A key and its colon.
@@ -119,8 +143,8 @@ struct JSONParser {
         let scanned = try JSONScanner.string(bytes, from: position + 1, to: end)
         tape.append(Tape.word(scanned.tag, position + 1))
         tape.append(UInt32(scanned.end - position - 1))
-        open[open.count - 1].memberCount += 1
-        if scanned.tag == .escapedString { open[open.count - 1].hasEscapedKey = true }
+        open?.memberCount += 1
+        if scanned.tag == .escapedString { open?.hasEscapedKey = true }
         position = JSONScanner.whiteSpace(bytes, from: scanned.end + 1, to: end)
         guard position < end else { throw JSONError(.unexpectedEnd, at: end) }
         guard bytes[position] == 0x3A else { throw JSONError(.unexpectedByte, at: position) }

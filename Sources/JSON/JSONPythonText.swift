@@ -7,6 +7,8 @@ public struct JSONPythonForm: Sendable {
     /// The kubelet expands `$(NAME)` and reduces `$$` in the arguments of a container; the escape says the
     /// same in JSON and is left alone.
     public var escapesDollars: Bool
+    /// Whether the text stands inside a string of another JSON text, whose escapes it gets as well.
+    public private(set) var isInsideString = false
 
     /// Makes a form; without arguments that of `json.dumps`.
     public init(escapesNonASCII: Bool = true, escapesDollars: Bool = false) {
@@ -16,6 +18,18 @@ public struct JSONPythonForm: Sendable {
 
     /// What `json.dumps` writes.
     public static let standard = JSONPythonForm()
+
+    /// The same form for a text inside a string of another JSON text.
+    public var insideString: JSONPythonForm {
+        var form = self
+        form.isInsideString = true
+        return form
+    }
+
+    @inline(__always)
+    var escaping: JSONEscaping.Form {
+        JSONEscaping.Form(isASCII: escapesNonASCII, isNested: isInsideString)
+    }
 }
 
 extension JSONDocument.Value {
@@ -57,19 +71,45 @@ public enum JSONPythonText {
         form: JSONPythonForm = .standard
     ) {
         let range = range ?? 0..<bytes.count
-        let escaping: JSONEscaping.Form = form.escapesNonASCII ? .ascii : .utf8
-        output.append(0x22)
-        if form.escapesDollars, bytes[range].contains(0x24) {
-            var escaped: [UInt8] = []
-            JSONEscaping.append(bytes, in: range, to: &escaped, form: escaping)
-            output.append(addingCapacity: escaped.count * 6) { span in
-                var dollars = DollarEscaping()
-                for byte in escaped where !dollars.holds(UInt32(byte), to: &span) { span.append(byte) }
-                dollars.finish(&span)
-            }
-        } else {
-            JSONEscaping.append(bytes, in: range, to: &output, form: escaping)
+        appendString(bytes.span, in: range, to: &output, form: form)
+    }
+
+    private static func appendString(
+        _ bytes: Span<UInt8>, in range: Range<Int>, to output: inout [UInt8], form: JSONPythonForm
+    ) {
+        let escaping = form.escaping
+        if form.escapesDollars, JSONPythonText.contains(0x24, bytes, range) {
+            return appendEscapingDollars(bytes, in: range, to: &output, escaping)
         }
-        output.append(0x22)
+        guard range.count <= JSONEscaping.pieceBytesMax else {
+            output.append(addingCapacity: 2) { JSONEscaping.quote(&$0, escaping) }
+            JSONEscaping.append(bytes, in: range, to: &output, form: escaping)
+            return output.append(addingCapacity: 2) { JSONEscaping.quote(&$0, escaping) }
+        }
+        let end = range.upperBound
+        output.append(addingCapacity: 4 + JSONEscaping.roomMax(range.count, escaping)) { span in
+            JSONEscaping.quote(&span, escaping)
+            _ = JSONEscaping.append(bytes, range.lowerBound, to: end, within: end, &span, escaping)
+            JSONEscaping.quote(&span, escaping)
+        }
+    }
+
+    private static func appendEscapingDollars(
+        _ bytes: Span<UInt8>, in range: Range<Int>, to output: inout [UInt8], _ escaping: JSONEscaping.Form
+    ) {
+        var escaped: [UInt8] = []
+        JSONEscaping.append(bytes, in: range, to: &escaped, form: escaping)
+        output.append(addingCapacity: escaped.count * escaping.growthMax + 4) { span in
+            JSONEscaping.quote(&span, escaping)
+            var dollars = DollarEscaping(escaping)
+            for byte in escaped where !dollars.holds(UInt32(byte), to: &span) { span.append(byte) }
+            dollars.finish(&span)
+            JSONEscaping.quote(&span, escaping)
+        }
+    }
+
+    private static func contains(_ byte: UInt8, _ bytes: Span<UInt8>, _ range: Range<Int>) -> Bool {
+        for position in range where bytes[position] == byte { return true }
+        return false
     }
 }

@@ -14,6 +14,7 @@ struct JSONPythonWriter {
 
     private let document: JSONDocument
     private let form: JSONPythonForm
+    private let escaping: JSONEscaping.Form
     /// Containers around the current one.
     private var open: [Container] = []
     /// The members of each open object that has some key twice.
@@ -24,15 +25,15 @@ struct JSONPythonWriter {
     init(document: JSONDocument, form: JSONPythonForm) {
         self.document = document
         self.form = form
+        escaping = form.escaping
     }
-
-    private var escaping: JSONEscaping.Form { form.escapesNonASCII ? .ascii : .utf8 }
 
     /// Writes the value at `root`, without the members of it that are named.
     mutating func write(_ root: Int, omitting omitted: [String], to output: inout [UInt8]) {
         let source = document.source
         let tape = document.tape
-        let bytesMax = lengthMax(root, tape.span, source.span)
+        // A run is copied by words, the last of which may reach over its end.
+        let bytesMax = lengthMax(root, tape.span, source.span) + 8
         output.append(addingCapacity: bytesMax) { span in
             write(root, omitted, tape.span, source.span, to: &span)
         }
@@ -55,6 +56,7 @@ struct JSONPythonWriter {
                 sum += PythonFloat.lengthMax
                 index += 1
             case .plainString, .unicodeString, .escapedString:
+                if form.isInsideString { sum += 2 }
                 if tag != .plainString || form.escapesDollars {
                     let start = Tape.offset(of: tape[index])
                     sum += escapesMax(start..<start + Int(tape[index + 1]), bytes)
@@ -71,10 +73,12 @@ struct JSONPythonWriter {
         for position in range {
             let byte = bytes[position]
             if byte >= 0x80 {
-                // Two to four bytes become six to twelve.
-                sum += 2
+                // Two to four bytes become six to twelve, or seven to fourteen.
+                sum += 3
             } else if byte == 0x7F || byte == 0x24 {
-                sum += 5
+                sum += 6
+            } else if byte == 0x5C {
+                sum += 2
             }
         }
         return sum
@@ -137,7 +141,7 @@ struct JSONPythonWriter {
 
     private func isOmitted(_ key: Int, _ omitted: [String]) -> Bool {
         let key = JSONDocument.Value(document: document, index: key)
-        return omitted.contains { key.equals($0) }
+        return omitted.contains { key.equals(text: $0) }
     }
 
     /// Writes a scalar, or begins a container and returns it.
@@ -185,16 +189,16 @@ struct JSONPythonWriter {
     ) {
         let start = Tape.offset(of: tape[index])
         let end = start + Int(tape[index + 1])
-        output.append(0x22)
+        JSONEscaping.quote(&output, escaping)
         if form.escapesDollars {
-            var dollars = DollarEscaping()
+            var dollars = DollarEscaping(escaping)
             stringEscapingDollars(bytes, start..<end, &dollars, to: &output)
         } else if Tape.tag(of: tape[index]) == .plainString {
             output.append(copying: bytes, start..<end)
         } else {
             content(bytes, start..<end, to: &output)
         }
-        output.append(0x22)
+        JSONEscaping.quote(&output, escaping)
     }
 
     /// Writes the content of a string, each escape in Python's own spelling.
@@ -203,9 +207,7 @@ struct JSONPythonWriter {
     ) {
         var position = range.lowerBound
         while position < range.upperBound {
-            let run = JSONEscaping.plainRun(bytes, from: position, to: range.upperBound)
-            output.append(copying: bytes, position..<run)
-            position = run
+            position = output.append(plainRunOf: bytes, from: position, to: range.upperBound)
             // What cannot be copied seldom comes alone: neither does text in another script.
             while position < range.upperBound, bytes[position] >= 0x7F || bytes[position] == 0x5C {
                 let (codePoint, next) = Self.character(bytes, at: position, to: range.upperBound)
@@ -247,7 +249,7 @@ struct JSONPythonWriter {
         if codePoint < 0x80 {
             JSONEscaping.append(ascii: UInt8(codePoint), to: &output, escaping)
         } else if form.escapesNonASCII {
-            JSONEscaping.append(codePoint: codePoint, to: &output)
+            JSONEscaping.append(codePoint: codePoint, to: &output, escaping)
         } else {
             if codePoint & 0xFFFF_F800 == 0xD800 { isComplete = false }
             output.append(codePoint: codePoint)
@@ -260,6 +262,9 @@ struct JSONPythonWriter {
 /// The quote that ends a string is never one of the two, so no string needs to know its neighbour.
 struct DollarEscaping {
     private var isHeld = false
+    private let escaping: JSONEscaping.Form
+
+    init(_ escaping: JSONEscaping.Form) { self.escaping = escaping }
 
     /// Takes the next character of a string, and writes the dollar before it. True where the character
     /// itself is a dollar, which is written later.
@@ -267,7 +272,7 @@ struct DollarEscaping {
     mutating func holds(_ character: UInt32, to output: inout OutputSpan<UInt8>) -> Bool {
         if isHeld {
             if character == 0x24 || character == 0x28 {
-                output.append(escapeOf: 0x24)
+                JSONEscaping.append(unit: 0x24, to: &output, escaping)
             } else {
                 output.append(0x24)
             }

@@ -5,8 +5,9 @@
 /// `\udXXX`, and bytes that are no UTF-8 become U+FFFD, so that the text is valid whatever is put in.
 public struct JSONWriter: Sendable {
     private var output: [UInt8]
-    /// One entry for each open container: whether it is an object.
-    private var open: [Bool] = []
+    /// A bit for each open container, the innermost lowest: whether it is an object.
+    private var objects: UInt64 = 0
+    private var depth = 0
     private var needsComma = false
     private var hasKey = false
     private var isComplete = false
@@ -20,77 +21,107 @@ public struct JSONWriter: Sendable {
     /// How many bytes are written so far.
     public var count: Int { output.count }
 
-    /// Begins an object.
-    public mutating func beginObject() {
-        beginValue()
-        output.append(0x7B)
-        open.append(true)
-        needsComma = false
-    }
+    // MARK: Containers
+
+    /// Begins an object. Up to 64 containers may stand inside each other.
+    public mutating func beginObject() { begin(0x7B, isObject: true) }
+
+    /// Begins an array. Up to 64 containers may stand inside each other.
+    public mutating func beginArray() { begin(0x5B, isObject: false) }
 
     /// Ends the innermost container, which must be an object.
     public mutating func endObject() {
-        precondition(open.last == true && !hasKey, "no object to end")
-        output.append(0x7D)
-        open.removeLast()
-        endValue()
-    }
-
-    /// Begins an array.
-    public mutating func beginArray() {
-        beginValue()
-        output.append(0x5B)
-        open.append(false)
-        needsComma = false
+        precondition(isInObject && !hasKey, "no object to end")
+        end(0x7D)
     }
 
     /// Ends the innermost container, which must be an array.
     public mutating func endArray() {
-        precondition(open.last == false, "no array to end")
-        output.append(0x5D)
-        open.removeLast()
+        precondition(depth > 0 && !isInObject, "no array to end")
+        end(0x5D)
+    }
+
+    private var isInObject: Bool { objects & 1 == 1 }
+
+    private mutating func begin(_ bracket: UInt8, isObject: Bool) {
+        precondition(depth < 64, "more containers inside each other than a writer can tell apart")
+        beginValue()
+        output.append(bracket)
+        objects = objects << 1 | (isObject ? 1 : 0)
+        depth += 1
+        needsComma = false
+    }
+
+    private mutating func end(_ bracket: UInt8) {
+        output.append(bracket)
+        objects >>= 1
+        depth -= 1
         endValue()
     }
 
-    /// Writes the key of the next member.
-    public mutating func key(_ key: String) {
+    // MARK: Keys
+
+    /// Writes the key of the next member: a constant of ours, which needs no escape.
+    public mutating func key(_ key: StaticString) {
         beginKey()
-        appendQuoted(key)
-        output.append(0x3A)
+        let needsComma = needsComma
+        output.append(addingCapacity: key.utf8CodeUnitCount + 4) {
+            JSONEscaping.appendKey(key, hasComma: needsComma, to: &$0)
+        }
+    }
+
+    /// Writes the key of the next member.
+    public mutating func key(named key: String) {
+        var key = key
+        key.withUTF8 { buffer in
+            let bytes = unsafe Span(_unsafeElements: buffer)
+            self.key(bytes, 0..<bytes.count)
+        }
     }
 
     /// Writes the key of the next member, from bytes (UTF-8).
-    public mutating func key(bytes key: [UInt8]) {
-        beginKey()
-        appendQuoted(key, 0..<key.count)
-        output.append(0x3A)
-    }
+    public mutating func key(bytes key: [UInt8]) { self.key(key.span, 0..<key.count) }
 
     /// Writes the key of the next member, as it stands in a document.
     public mutating func key(_ key: JSONDocument.Value) {
         precondition(key.isString, "a key is a string")
         beginKey()
+        if needsComma { output.append(0x2C) }
         appendQuoted(key)
         output.append(0x3A)
     }
 
-    private mutating func beginKey() {
-        precondition(open.last == true && !hasKey, "a key stands in an object")
+    private mutating func key(_ bytes: Span<UInt8>, _ range: Range<Int>) {
+        beginKey()
         if needsComma { output.append(0x2C) }
+        appendQuoted(bytes, range)
+        output.append(0x3A)
+    }
+
+    private mutating func beginKey() {
+        precondition(isInObject && !hasKey, "a key stands in an object")
         hasKey = true
     }
 
+    // MARK: Values
+
     /// Writes a string.
     public mutating func string(_ text: String) {
-        beginValue()
-        appendQuoted(text)
-        endValue()
+        var text = text
+        text.withUTF8 { buffer in
+            let bytes = unsafe Span(_unsafeElements: buffer)
+            string(bytes, 0..<bytes.count)
+        }
     }
 
     /// Writes a string whose content is bytes (UTF-8, or WTF-8 with lone surrogates), or a range of them.
     public mutating func string(bytes: [UInt8], in range: Range<Int>? = nil) {
+        string(bytes.span, range ?? 0..<bytes.count)
+    }
+
+    private mutating func string(_ bytes: Span<UInt8>, _ range: Range<Int>) {
         beginValue()
-        appendQuoted(bytes, range ?? 0..<bytes.count)
+        appendQuoted(bytes, range)
         endValue()
     }
 
@@ -130,7 +161,8 @@ public struct JSONWriter: Sendable {
         endValue()
     }
 
-    /// Writes a string whose content needs no escaping and is appended by `body`, such as base64.
+    /// Writes a string whose content needs no escaping and is appended by `body`, such as base64, or a text
+    /// in a form that stands inside a string.
     ///
     /// What `body` appends must be ASCII without quotes, backslashes and controls, or escaped already.
     public mutating func string(appendingEscaped body: (inout [UInt8]) -> Void) {
@@ -143,7 +175,7 @@ public struct JSONWriter: Sendable {
 
     /// Writes a string that holds another JSON text: a value in Python's form.
     ///
-    /// The text is written in place and escaped in place, so that a large event exists once less.
+    /// The text is escaped while it is written, so that a large event exists once less.
     ///
     /// - Returns: what `appendPythonText` returns. When it is false, the string written is of no use.
     public mutating func string(
@@ -152,34 +184,65 @@ public struct JSONWriter: Sendable {
     ) -> Bool {
         beginValue()
         output.append(0x22)
-        let start = output.count
-        let isComplete = value.appendPythonText(to: &output, form: form, omitting: omitted)
-        JSONEscaping.escapeText(in: &output, from: start)
+        let isComplete = value.appendPythonText(to: &output, form: form.insideString, omitting: omitted)
         output.append(0x22)
         endValue()
         return isComplete
     }
 
+    // MARK: Members
+
     /// Writes a member that is a string.
-    public mutating func member(_ name: String, _ text: String) {
-        key(name)
+    public mutating func member(_ name: StaticString, _ text: String) {
+        var text = text
+        text.withUTF8 { buffer in
+            let bytes = unsafe Span(_unsafeElements: buffer)
+            member(name, bytes, 0..<bytes.count)
+        }
+    }
+
+    /// Writes a member that is a string of bytes, or of a range of them.
+    public mutating func member(_ name: StaticString, bytes: [UInt8], in range: Range<Int>? = nil) {
+        member(name, bytes.span, range ?? 0..<bytes.count)
+    }
+
+    /// Key and value in one piece: most of what is written are short members.
+    private mutating func member(_ name: StaticString, _ bytes: Span<UInt8>, _ range: Range<Int>) {
+        guard range.count <= JSONEscaping.pieceBytesMax else {
+            key(name)
+            return string(bytes, range)
+        }
+        beginKey()
+        let needsComma = needsComma
+        let room = name.utf8CodeUnitCount + 6 + JSONEscaping.roomMax(range.count, .utf8)
+        output.append(addingCapacity: room) { span in
+            JSONEscaping.appendKey(name, hasComma: needsComma, to: &span)
+            Self.appendQuoted(bytes, range, to: &span)
+        }
+        hasKey = false
+        endValue()
+    }
+
+    /// Writes a member that is a string.
+    public mutating func member(named name: String, _ text: String) {
+        key(named: name)
         string(text)
     }
 
-    /// Writes a member that is a string of bytes.
-    public mutating func member(_ name: String, bytes: [UInt8]) {
-        key(name)
-        string(bytes: bytes)
+    /// Writes a member that is an integer.
+    public mutating func member(named name: String, _ value: Int) {
+        key(named: name)
+        integer(value)
     }
 
     /// Writes a member that is an integer.
-    public mutating func member(_ name: String, _ value: Int) {
+    public mutating func member(_ name: StaticString, _ value: Int) {
         key(name)
         integer(value)
     }
 
     /// Writes a member that is `true` or `false`.
-    public mutating func member(_ name: String, _ value: Bool) {
+    public mutating func member(_ name: StaticString, _ value: Bool) {
         key(name)
         bool(value)
     }
@@ -190,9 +253,11 @@ public struct JSONWriter: Sendable {
         return output
     }
 
+    // MARK: Parts
+
     private mutating func beginValue() {
         precondition(!isComplete, "a text is one value")
-        if open.last == true {
+        if isInObject {
             precondition(hasKey, "a value in an object needs a key")
             hasKey = false
         } else if needsComma {
@@ -202,34 +267,33 @@ public struct JSONWriter: Sendable {
 
     private mutating func endValue() {
         needsComma = true
-        isComplete = open.isEmpty
+        isComplete = depth == 0
     }
 
-    /// Keys and constants, most of which need no escape: those are copied as they are.
-    private mutating func appendQuoted(_ text: String) {
-        var text = text
-        output.append(0x22)
-        text.withUTF8 { buffer in
-            let bytes = unsafe Span(_unsafeElements: buffer)
-            if JSONEscaping.plainRun(bytes, from: 0, to: bytes.count) == bytes.count {
-                unsafe output.append(contentsOf: buffer)
-            } else {
-                JSONEscaping.append(bytes, to: &output, form: .utf8)
-            }
+    private mutating func appendQuoted(_ bytes: Span<UInt8>, _ range: Range<Int>) {
+        guard range.count <= JSONEscaping.pieceBytesMax else {
+            output.append(0x22)
+            JSONEscaping.append(bytes, in: range, to: &output, form: .utf8)
+            return output.append(0x22)
         }
-        output.append(0x22)
+        output.append(addingCapacity: 2 + JSONEscaping.roomMax(range.count, .utf8)) { span in
+            Self.appendQuoted(bytes, range, to: &span)
+        }
     }
 
-    private mutating func appendQuoted(_ bytes: [UInt8], _ range: Range<Int>) {
-        output.append(0x22)
-        JSONEscaping.append(bytes, in: range, to: &output, form: .utf8)
-        output.append(0x22)
+    private static func appendQuoted(
+        _ bytes: Span<UInt8>, _ range: Range<Int>, to span: inout OutputSpan<UInt8>
+    ) {
+        let end = range.upperBound
+        span.append(0x22)
+        _ = JSONEscaping.append(bytes, range.lowerBound, to: end, within: end, &span, .utf8)
+        span.append(0x22)
     }
 
     /// Content without escapes is copied with its quotes; only what needs another spelling is unescaped.
     private mutating func appendQuoted(_ value: JSONDocument.Value) {
         if value.hasEscapes, let content = value.stringBytes {
-            appendQuoted(content, 0..<content.count)
+            appendQuoted(content.span, 0..<content.count)
         } else {
             output.append(contentsOf: value.document.source[value.rawRange])
         }

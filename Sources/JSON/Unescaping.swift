@@ -14,9 +14,7 @@ enum Unescaping {
         var position = range.lowerBound
         let end = range.upperBound
         while position < end {
-            let run = JSONEscaping.plainRun(bytes, from: position, to: end)
-            output.append(copying: bytes, position..<run)
-            position = run
+            position = output.append(plainRunOf: bytes, from: position, to: end)
             guard position < end else { return }
             guard bytes[position] == 0x5C else {
                 output.append(bytes[position])

@@ -126,7 +126,7 @@ final class ControlHandler: Handler {
             json.key("counts")
             json.beginObject()
             for name in Set(conditions.map { $0.counter }) {
-                json.member(name, owner.cloud.counters.value(named: name) ?? 0)
+                json.member(named: name, owner.cloud.counters.value(named: name) ?? 0)
             }
             json.endObject()
             json.endObject()

@@ -37,7 +37,9 @@ extension ControlChanges {
             subscription.spelling = spelling
         }
         subscription.authorization = try object.string("authorization")
-        if let authorization = subscription.authorization, !HTTPFields.isFieldValue(authorization.utf8) {
+        if let authorization = subscription.authorization,
+            !HTTPFields.isFieldValue(Array(authorization.utf8)[...])
+        {
             throw ControlError(message: "authorization is no field value")
         }
         if let audience = try object.string("audience") {

@@ -9,7 +9,7 @@ struct ControlReports {
     func counts() -> HTTPResponse {
         .json(capacity: 2_048) { json in
             json.beginObject()
-            for (name, value) in owner.cloud.counters.all { json.member(name, value) }
+            for (name, value) in owner.cloud.counters.all { json.member(named: name, value) }
             json.endObject()
         }
     }
@@ -82,7 +82,7 @@ struct ControlReports {
     private func milliseconds(_ nanoseconds: UInt64) -> String { "\(Double(nanoseconds / 1_000) / 1_000)" }
 
     private func member(_ name: String, _ value: Int?, _ json: inout JSONWriter) {
-        json.key(name)
+        json.key(named: name)
         if let value { json.integer(value) } else { json.null() }
     }
 
@@ -204,7 +204,7 @@ struct ControlReports {
                 json.member("data", bytes: message.data)
                 json.key("attributes")
                 json.beginObject()
-                for attribute in message.attributes { json.member(attribute.name, attribute.value) }
+                for attribute in message.attributes { json.member(named: attribute.name, attribute.value) }
                 json.endObject()
                 json.member("orderingKey", message.orderingKey)
                 json.member("publishTime", message.publishTime)

@@ -30,7 +30,7 @@ enum EventsSchema {
         var present = [Bool](repeating: false, count: columns.count)
         for (key, value) in row.members {
             // BigQuery compares column names without case; the functions write them as they are.
-            guard let index = columns.firstIndex(where: { key.equals($0.name) }) else {
+            guard let index = columns.firstIndex(where: { key.equals(text: $0.name) }) else {
                 let name = key.string ?? ""
                 if !ignoresUnknown { errors.append(invalid(name, "no such field: \(name).")) }
                 continue

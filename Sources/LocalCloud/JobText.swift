@@ -139,16 +139,16 @@ struct JobText {
     }
 
     private func write(_ texts: [[UInt8]], _ key: String, _ json: inout JSONWriter) {
-        json.key(key)
+        json.key(named: key)
         json.beginArray()
         for text in texts { json.string(bytes: text) }
         json.endArray()
     }
 
     private func write(_ map: [(name: String, value: String)], _ key: String, _ json: inout JSONWriter) {
-        json.key(key)
+        json.key(named: key)
         json.beginObject()
-        for (name, value) in map { json.member(name, value) }
+        for (name, value) in map { json.member(named: name, value) }
         json.endObject()
     }
 }

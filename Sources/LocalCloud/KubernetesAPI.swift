@@ -228,7 +228,9 @@ final class KubernetesAPI: Service {
         if Target.parameter("fieldValidation", of: request) != "Ignore" {
             for field in job.unknownFields {
                 let warning = "299 - \(FieldError.quoted("unknown field \(FieldError.quoted(field))"))"
-                if HTTPFields.isFieldValue(warning.utf8) { response.fields.append("Warning", warning) }
+                if HTTPFields.isFieldValue(Array(warning.utf8)[...]) {
+                    response.fields.append("Warning", warning)
+                }
             }
         }
         return response

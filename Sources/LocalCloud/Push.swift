@@ -219,7 +219,7 @@ final class Push {
         json.member("messageId", message.identifier)
         json.key("attributes")
         json.beginObject()
-        for attribute in message.attributes { json.member(attribute.name, attribute.value) }
+        for attribute in message.attributes { json.member(named: attribute.name, attribute.value) }
         json.endObject()
         json.member("message_id", message.identifier)
         if subscription.hasOrderingKey, !message.orderingKey.isEmpty {

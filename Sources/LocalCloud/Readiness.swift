@@ -69,15 +69,15 @@ struct Readiness: Sendable {
         json.member("clusterCA", clusterAuthorityPath)
         json.key("ports")
         json.beginObject()
-        for service in ServiceName.allCases { json.member(service.rawValue, Int(ports[service] ?? 0)) }
+        for service in ServiceName.allCases { json.member(named: service.rawValue, Int(ports[service] ?? 0)) }
         if let frontPort { json.member("front", Int(frontPort)) }
         json.endObject()
         json.key("environment")
         json.beginObject()
         for (name, variables) in [("event-handler", eventHandler), ("service-registry", serviceRegistry)] {
-            json.key(name)
+            json.key(named: name)
             json.beginObject()
-            for variable in variables { json.member(variable.name, variable.value) }
+            for variable in variables { json.member(named: variable.name, variable.value) }
             json.endObject()
         }
         json.endObject()

@@ -1,4 +1,5 @@
 internal import CHTTP
+internal import Glibc
 
 /// A request method (RFC 9110 section 9). Methods are case-sensitive.
 public enum HTTPMethod: Sendable, Equatable {
@@ -111,22 +112,29 @@ public struct HTTPFields: Sendable {
     /// `name` must be a token and `value` a field value without white space at its ends: what comes from
     /// outside
     /// is proven before it gets here, so anything else is our own mistake and stops the program.
-    public mutating func append(_ name: StaticString, _ value: some Collection<UInt8>) {
+    public mutating func append(_ name: StaticString, _ value: ArraySlice<UInt8>) {
+        precondition(Self.isFieldValue(value), "a field value of ours would split the message")
         let nameAt = UInt32(bytes.count)
+        let valueAt = nameAt + UInt32(name.utf8CodeUnitCount) + 2
+        bytes.reserveCapacity(max(Self.bytesAtFirst, bytes.count + Int(valueAt - nameAt) + value.count + 2))
         unsafe bytes.append(
             contentsOf: UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
         bytes.append(UInt8(ascii: ":"))
         bytes.append(UInt8(ascii: " "))
-        let valueAt = UInt32(bytes.count)
         bytes.append(contentsOf: value)
-        let entry = Entry(
-            nameAt: nameAt, nameLength: UInt32(name.utf8CodeUnitCount),
-            valueAt: valueAt, valueLength: UInt32(bytes.count) - valueAt)
-        precondition(isFieldValue(at: Int(valueAt)), "a field value of ours would split the message")
         bytes.append(UInt8(ascii: "\r"))
         bytes.append(UInt8(ascii: "\n"))
-        entries.append(entry)
+        entries.append(
+            Entry(
+                nameAt: nameAt, nameLength: UInt32(name.utf8CodeUnitCount), valueAt: valueAt,
+                valueLength: UInt32(value.count)))
     }
+
+    /// Most requests of ours need no more room for their fields.
+    private static let bytesAtFirst = 256
+
+    /// As above, for an array.
+    public mutating func append(_ name: StaticString, _ value: [UInt8]) { append(name, value[...]) }
 
     /// Adds a field line whose name is known only now: from a credentials file, or of a message's attribute.
     /// False, and nothing is added, where `name` is no token or `value` no field value.
@@ -135,7 +143,7 @@ public struct HTTPFields: Sendable {
             guard let base = buffer.baseAddress else { return false }
             return unsafe chttp_is_token(base, buffer.count)
         }
-        guard isToken, Self.isFieldValue(value) else { return false }
+        guard isToken, Self.isFieldValue(value[...]) else { return false }
         let nameAt = UInt32(bytes.count)
         bytes.append(contentsOf: name)
         bytes.append(UInt8(ascii: ":"))
@@ -153,22 +161,14 @@ public struct HTTPFields: Sendable {
 
     /// Adds a field line that we send, with a value of ASCII text.
     public mutating func append(_ name: StaticString, _ value: String) {
-        append(name, value.utf8)
+        append(name, Array(value.utf8))
     }
 
     /// Whether `value` may be sent as a field value (RFC 9110 section 5.5).
-    public static func isFieldValue(_ value: some Collection<UInt8>) -> Bool {
-        let bytes = Array(value)
-        return unsafe bytes.withUnsafeBufferPointer { buffer in
+    public static func isFieldValue(_ value: ArraySlice<UInt8>) -> Bool {
+        unsafe value.withUnsafeBufferPointer { buffer in
             guard let base = buffer.baseAddress else { return true }
             return unsafe chttp_is_field_value(base, buffer.count)
-        }
-    }
-
-    private func isFieldValue(at start: Int) -> Bool {
-        unsafe bytes.withUnsafeBufferPointer { buffer in
-            guard let base = buffer.baseAddress else { return true }
-            return unsafe chttp_is_field_value(base + start, buffer.count - start)
         }
     }
 }
@@ -187,11 +187,10 @@ public struct HTTPRequest: Sendable {
 
     /// A request to be sent.
     public init(
-        method: HTTPMethod, target: some Sequence<UInt8>, fields: HTTPFields = HTTPFields(),
-        body: [UInt8] = []
+        method: HTTPMethod, target: [UInt8], fields: HTTPFields = HTTPFields(), body: [UInt8] = []
     ) {
         self.method = method
-        self.target = ArraySlice(Array(target))
+        self.target = target[...]
         self.fields = fields
         self.body = body
     }
@@ -296,7 +295,7 @@ public struct HTTPResponse: Sendable {
     }
 }
 
-extension Collection<UInt8> {
+extension ArraySlice<UInt8> {
     /// Whether these bytes are `name`, which is in lower case, when ASCII letters are compared without case.
     public func equalsIgnoringCase(_ name: StaticString) -> Bool {
         guard count == name.utf8CodeUnitCount else { return false }
@@ -311,6 +310,15 @@ extension Collection<UInt8> {
 
     /// Whether these bytes are exactly `text`.
     public func equals(_ text: StaticString) -> Bool {
-        unsafe elementsEqual(UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+        guard count == text.utf8CodeUnitCount else { return false }
+        return unsafe withUnsafeBytes { bytes in
+            guard let base = bytes.baseAddress else { return true }
+            return unsafe memcmp(base, text.utf8Start, bytes.count) == 0
+        }
     }
+}
+
+extension [UInt8] {
+    /// Whether these bytes are exactly `text`.
+    public func equals(_ text: StaticString) -> Bool { self[...].equals(text) }
 }

@@ -64,7 +64,7 @@ enum TestFiles {
         var json = JSONWriter()
         json.beginObject()
         for (name, value) in members {
-            json.key(name)
+            json.key(named: name)
             if value.hasPrefix("{") || value.hasPrefix("[") || value == "null" || value == "7" {
                 json.raw(Array(value.utf8))
             } else {

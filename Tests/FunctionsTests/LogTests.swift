@@ -53,7 +53,7 @@ struct LogTests {
             }
             let object = try JSONDocument(parsing: Array(line.dropLast())).root
             if let text = String(validating: value, as: UTF8.self) {
-                #expect(object["value"]?.equals(text) == true)
+                #expect(object["value"]?.equals(text: text) == true)
             }
         }
     }

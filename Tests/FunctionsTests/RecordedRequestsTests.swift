@@ -67,7 +67,7 @@ func recordedColumns() throws {
         checked += 1
         for name in AttributeName.required.map(\.description) + ["parent_question_uuid"] {
             #expect(
-                event.message.attributes[name].map { text($0) } == row[name]?.string,
+                event.message.attributes[name].map { text($0) } == row.member(named: name)?.string,
                 "\(recorded.name): \(name)")
         }
         #expect(event.kindValue.string == row["kind"]?.string)

@@ -73,7 +73,7 @@ enum FuzzEvent {
         check(columns["event"]?.stringBytes == text, "the column holds the event's text")
         check(SlowJSON.accepts(text), "which is JSON itself")
         for name in ["other_attributes", "backend_metadata"] {
-            check(SlowJSON.accepts(columns[name]?.stringBytes ?? []), "\(name) holds JSON")
+            check(SlowJSON.accepts(columns.member(named: name)?.stringBytes ?? []), "\(name) holds JSON")
         }
     }
 
@@ -98,7 +98,7 @@ enum FuzzEvent {
         guard let job = try? Job(of: event, settings: settings) else { return }
         check(SlowJSON.accepts(job.body), "a Job is JSON")
         guard let root = try? JSONDocument(parsing: job.body).root else { return }
-        check(root["metadata"]?["name"]?.equals(job.name) ?? false, "a Job has its name")
+        check(root["metadata"]?["name"]?.equals(text: job.name) ?? false, "a Job has its name")
         let containers = root["spec"]?["template"]?["spec"]?["containers"]
         let texts =
             containers?.elements.first { _ in true }?["args"]?.elements.map { $0.stringBytes ?? [] } ?? []

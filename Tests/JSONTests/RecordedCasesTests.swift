@@ -45,7 +45,7 @@ private struct RecordedEvent {
         var isNext = false
         for argument in arguments.elements {
             if isNext { return argument.string }
-            isNext = argument.equals(name)
+            isNext = argument.equals(text: name)
         }
         return nil
     }
@@ -74,7 +74,7 @@ func recordedEvents() throws {
         #expect(
             event.attributes.flatMap { pythonText($0) } == event.argument("--attributes"), "\(event.name)")
         for (key, option) in [("input_values", "--input-values"), ("input_manifest", "--input-manifest")] {
-            let value = document.root[key]
+            let value = document.root.member(named: key)
             let expected = value.flatMap { $0.isTrueInPython ? pythonText($0) : nil }
             #expect(expected == event.argument(option), "\(event.name)")
         }

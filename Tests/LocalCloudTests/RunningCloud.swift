@@ -62,7 +62,7 @@ final class RunningCloud {
         _ method: HTTPMethod, _ target: String, _ fields: HTTPFields, _ body: String, to origin: Origin
     ) async throws(HTTPClientError) -> Answer {
         let response = try await client.send(
-            HTTPRequest(method: method, target: target.utf8, fields: fields, body: Array(body.utf8)),
+            HTTPRequest(method: method, target: Array(target.utf8), fields: fields, body: Array(body.utf8)),
             to: origin, deadline: .after(milliseconds: 5_000))
         return Answer(
             status: response.status, body: String(decoding: response.body, as: UTF8.self),

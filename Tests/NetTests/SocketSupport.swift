@@ -212,12 +212,12 @@ extension Result where Success == HTTPResponse, Failure == HTTPClientError {
 }
 
 extension HTTPRequest {
-    static var get: HTTPRequest { HTTPRequest(method: .get, target: "/".utf8) }
+    static var get: HTTPRequest { HTTPRequest(method: .get, target: Array("/".utf8)) }
 
-    static func get(_ target: String) -> HTTPRequest { HTTPRequest(method: .get, target: target.utf8) }
+    static func get(_ target: String) -> HTTPRequest { HTTPRequest(method: .get, target: Array(target.utf8)) }
 
     static func post(_ body: [UInt8]) -> HTTPRequest {
-        HTTPRequest(method: .post, target: "/".utf8, body: body)
+        HTTPRequest(method: .post, target: Array("/".utf8), body: body)
     }
 }
 

@@ -351,7 +351,7 @@ private struct Draft {
     private var attributesJSON: [UInt8] {
         var writer = JSONWriter()
         writer.beginObject()
-        for attribute in attributes { writer.member(attribute.name, attribute.value) }
+        for attribute in attributes { writer.member(named: attribute.name, attribute.value) }
         writer.endObject()
         return writer.finish()
     }

@@ -103,7 +103,7 @@ extension World {
                 200,
                 #"{"access_token":"\#(token.text)","expires_in":\#(token.seconds),"token_type":"Bearer"}"#)
         }
-        response.fields.append("Metadata-Flavor", "Google".utf8)
+        response.fields.append("Metadata-Flavor", Array("Google".utf8))
         return ("200", response)
     }
 
@@ -173,10 +173,10 @@ extension World {
         let isKnown = messages.contains { metadata.starts(with: Array("{\"message_id\": \"\($0.id)\"".utf8)) }
         if !isKnown { violate("the row of event \(uuid) names a message of another event") }
         let message = messages[0]
-        if !(row["kind"]?.equals(message.kind) ?? false) {
+        if !(row["kind"]?.equals(text: message.kind) ?? false) {
             violate("the row of event \(uuid) has another kind")
         }
-        if !(row["question_uuid"]?.equals(message.questionUUID) ?? false) {
+        if !(row["question_uuid"]?.equals(text: message.questionUUID) ?? false) {
             violate("the row of event \(uuid) has another question")
         }
     }

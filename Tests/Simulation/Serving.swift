@@ -210,11 +210,11 @@ extension World {
         var response = HTTPResponse(status: status, body: Array(body.utf8))
         switch retryAfter {
         case .absent: break
-        case .seconds(let seconds): response.fields.append("Retry-After", String(seconds).utf8)
+        case .seconds(let seconds): response.fields.append("Retry-After", Array(String(seconds).utf8))
         case .date(let ahead):
             let date = WallClock(seconds: WallClock.now.seconds + Int64(ahead)).httpDate
-            response.fields.append("Retry-After", date.utf8)
-        case .text(let text): response.fields.append("Retry-After", text.description.utf8)
+            response.fields.append("Retry-After", Array(date.utf8))
+        case .text(let text): response.fields.append("Retry-After", Array(text.description.utf8))
         }
         return response
     }

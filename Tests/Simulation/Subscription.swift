@@ -187,14 +187,14 @@ final class Subscription {
 
     private static func request(_ message: Message, _ form: PushForm) -> HTTPRequest {
         var fields = HTTPFields()
-        fields.append("Content-Type", message.contentType.utf8)
+        fields.append("Content-Type", Array(message.contentType.utf8))
         if form == .binary {
-            fields.append("ce-id", message.id.utf8)
-            fields.append("ce-source", "//pubsub.googleapis.com/projects/p-1/topics/twined".utf8)
-            fields.append("ce-specversion", "1.0".utf8)
-            fields.append("ce-type", "google.cloud.pubsub.topic.v1.messagePublished".utf8)
+            fields.append("ce-id", Array(message.id.utf8))
+            fields.append("ce-source", Array("//pubsub.googleapis.com/projects/p-1/topics/twined".utf8))
+            fields.append("ce-specversion", Array("1.0".utf8))
+            fields.append("ce-type", Array("google.cloud.pubsub.topic.v1.messagePublished".utf8))
         }
-        return HTTPRequest(method: .post, target: "/".utf8, fields: fields, body: message.body)
+        return HTTPRequest(method: .post, target: Array("/".utf8), fields: fields, body: message.body)
     }
 }
 

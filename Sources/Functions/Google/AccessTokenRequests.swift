@@ -144,7 +144,9 @@ extension ExternalAccount {
             guard let document = try? JSONDocument(parsing: content, allowsByteOrderMark: true) else {
                 return nil
             }
-            guard let token = document.root[field]?.stringBytes, !token.isEmpty else { return nil }
+            guard let token = document.root.member(named: field)?.stringBytes, !token.isEmpty else {
+                return nil
+            }
             return token
         }
     }
@@ -195,7 +197,9 @@ struct FetchedToken: Sendable, Equatable {
     /// Nil when the bytes cannot stand in an Authorization field (RFC 6750 section 2.1, and somewhat more).
     init?(_ bytes: [UInt8], lifetimeMilliseconds: UInt64) {
         guard (1...ServiceLimits.tokenBytesMax).contains(bytes.count) else { return nil }
-        guard bytes.allSatisfy({ $0 > 0x20 && $0 < 0x7F }), HTTPFields.isFieldValue(bytes) else { return nil }
+        guard bytes.allSatisfy({ $0 > 0x20 && $0 < 0x7F }), HTTPFields.isFieldValue(bytes[...]) else {
+            return nil
+        }
         self.bytes = bytes
         self.lifetimeMilliseconds = min(lifetimeMilliseconds, ServiceLimits.tokenLifetimeMillisecondsMax)
     }

@@ -111,10 +111,12 @@ enum Row {
         guard writer.string(pythonTextOf: event.document.root, form: form, omitting: ["kind"]) else {
             return nil
         }
-        writer.member("other_attributes", bytes: event.otherAttributesText(form))
+        writer.key("other_attributes")
+        writer.string { event.appendOtherAttributes(to: &$0, form) }
         for column in attributeColumns { event.writeAttribute(column, to: &writer) }
         writer.member("backend", "GoogleCloudPubSub")
-        writer.member("backend_metadata", bytes: event.backendMetadataText())
+        writer.key("backend_metadata")
+        writer.string { event.appendBackendMetadata(to: &$0) }
         writer.endObject()
         writer.endObject()
         writer.endArray()

@@ -19,7 +19,7 @@ struct CredentialsFields {
 
     /// A member that is there and not null.
     func member(_ name: String) -> JSONDocument.Value? {
-        guard let found = value[name], !found.isNull else { return nil }
+        guard let found = value.member(named: name), !found.isNull else { return nil }
         return found
     }
 
@@ -181,7 +181,7 @@ extension ExternalAccount {
         guard let object = try fields.object("headers") else { return headers }
         for (key, value) in object.value.members {
             let name = key.stringBytes ?? []
-            guard let text = value.stringBytes, HTTPFields.isFieldValue(text) else {
+            guard let text = value.stringBytes, HTTPFields.isFieldValue(text[...]) else {
                 throw fields.error("headers", "has a value that cannot be sent")
             }
             // The client writes these itself; twice they would make two requests of one.
