@@ -39,17 +39,17 @@ struct Attributes: Sendable {
     init?(_ object: JSONDocument.Value) {
         var entries: [Entry] = []
         entries.reserveCapacity(16)
-        var isInPlace = true
-        for (name, value) in object.members {
-            guard let nameRange = name.contentRange, let valueRange = value.contentRange else { return nil }
-            if name.hasEscapes || value.hasEscapes { isInPlace = false }
-            entries.append(Entry(name: nameRange, value: valueRange))
+        var isInPlace = !object.hasEqualKeys
+        let areStrings = object.forEachStringMember { name, value, hasEscapes in
+            entries.append(Entry(name: name, value: value))
+            if hasEscapes { isInPlace = false }
         }
+        guard areStrings else { return nil }
         if isInPlace {
             self.init(bytes: object.document.source, entries: entries)
-            return
+        } else {
+            self.init(object.members.map { ($0.key.stringBytes ?? [], $0.value.stringBytes ?? []) })
         }
-        self.init(object.members.map { ($0.key.stringBytes ?? [], $0.value.stringBytes ?? []) })
     }
 
     /// Names and values. Of equal names the last value is taken, at the first one's place.

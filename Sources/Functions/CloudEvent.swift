@@ -1,4 +1,5 @@
 internal import JSON
+internal import Net
 
 /// The field lines of a request, as far as an event needs them.
 protocol FieldLookup {
@@ -64,7 +65,7 @@ enum CloudEvent {
     }
 
     private static func isKnown(_ version: ArraySlice<UInt8>) -> Bool {
-        version.elementsEqual("1.0".utf8) || version.elementsEqual("0.3".utf8)
+        version.equals("1.0") || version.equals("0.3")
     }
 
     private static func isStructured(_ root: JSONDocument.Value) -> Bool {
@@ -122,18 +123,21 @@ enum CloudEvent {
 
 /// What a Content-Type says, its parameters and case left aside (RFC 9110 section 8.3.1).
 private struct MediaType {
-    private let essence: [UInt8]
+    private let essence: ArraySlice<UInt8>
 
     init(_ value: ArraySlice<UInt8>?) {
-        essence = (value ?? []).prefix { $0 != 0x3B }.filter { $0 != 0x20 && $0 != 0x09 }.map(
-            ASCII.lowercased)
+        let value = value ?? []
+        var essence = value[..<(value.firstIndex(of: UInt8(ascii: ";")) ?? value.endIndex)]
+        while let last = essence.last, last == 0x20 || last == 0x09 { essence.removeLast() }
+        self.essence = essence
     }
 
-    var isCloudEvent: Bool { essence.elementsEqual("application/cloudevents+json".utf8) }
-    var isCloudEventsBatch: Bool { essence.starts(with: "application/cloudevents-batch".utf8) }
+    var isCloudEvent: Bool { essence.equalsIgnoringCase("application/cloudevents+json") }
+    var isCloudEventsBatch: Bool { essence.prefix(29).equalsIgnoringCase("application/cloudevents-batch") }
     var isJSON: Bool {
-        essence.elementsEqual("application/json".utf8)
-            || (essence.starts(with: "application/".utf8) && essence.suffix(5).elementsEqual("+json".utf8))
+        essence.equalsIgnoringCase("application/json")
+            || (essence.prefix(12).equalsIgnoringCase("application/")
+                && essence.suffix(5).equalsIgnoringCase("+json"))
     }
 }
 

@@ -3,7 +3,8 @@ internal import Net
 
 /// One event's way through the handler: its deadline, what ties its log lines together, and when each step
 /// ended.
-struct Course {
+@EventLoopActor
+final class Course {
     let context: LogContext
     let deadline: Deadline
     private var event: Event?
@@ -18,14 +19,14 @@ struct Course {
     }
 
     /// The event is read.
-    mutating func parsed(_ event: Event) {
+    func parsed(_ event: Event) {
         self.event = event
         parsedNanoseconds = EventLoop.shared.nowNanoseconds
     }
     /// BigQuery has answered.
-    mutating func stored() { storedNanoseconds = EventLoop.shared.nowNanoseconds }
+    func stored() { storedNanoseconds = EventLoop.shared.nowNanoseconds }
     /// The cluster or Pub/Sub has answered, or was found not to be asked.
-    mutating func dispatched() { dispatchedNanoseconds = EventLoop.shared.nowNanoseconds }
+    func dispatched() { dispatchedNanoseconds = EventLoop.shared.nowNanoseconds }
 
     /// Which event a log line is about.
     func append(_ event: Event, to line: inout LogLine) {
@@ -59,7 +60,6 @@ struct Course {
     }
 
     /// Counts the event, and the time its steps took.
-    @EventLoopActor
     func count(_ outcome: EventOutcome, in metrics: Metrics) {
         metrics.count(EventKindLabel(event), outcome)
         if let stored = storedNanoseconds {

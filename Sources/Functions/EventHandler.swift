@@ -57,7 +57,7 @@ final class EventHandler: ServiceHandler {
             response.fields.append("Allow", "POST")
             return response
         }
-        var course = Course(context: log.context(of: request.fields), deadline: deadline)
+        let course = Course(context: log.context(of: request.fields), deadline: deadline)
         if let push, let refusal = await check(request.fields, with: push, course) { return refusal }
         let message: PubSubMessage
         do throws(NotAnEvent) {
@@ -74,10 +74,10 @@ final class EventHandler: ServiceHandler {
         do throws(MalformedEvent) {
             event = try Event(message)
         } catch {
-            return await refuse(message, request.body, error.description, &course)
+            return await refuse(message, request.body, error.description, course)
         }
         course.parsed(event)
-        return await handle(event, request.body, &course)
+        return await handle(event, request.body, course)
     }
 
     /// The answer to a push that does not prove where it comes from; nil where it does.
@@ -107,7 +107,7 @@ final class EventHandler: ServiceHandler {
         }
     }
 
-    private func handle(_ event: Event, _ body: [UInt8], _ course: inout Course) async -> HTTPResponse {
+    private func handle(_ event: Event, _ body: [UInt8], _ course: Course) async -> HTTPResponse {
         let job: Result<Job, Undispatchable>?
         let insertion: BigQuery.Insertion
         if event.kind == .question {
@@ -125,15 +125,15 @@ final class EventHandler: ServiceHandler {
         course.stored()
         switch insertion {
         case .stored: break
-        case .impossible(let reason): return await refuse(event.message, body, reason, &course)
+        case .impossible(let reason): return await refuse(event.message, body, reason, course)
         case .failed(let failure): return notStored(event, failure, course)
         }
         switch job {
-        case .success(let job): return await dispatch(job, of: event, &course)
-        case .failure(let reason): return await reportUndispatchable(event, reason.description, nil, &course)
+        case .success(let job): return await dispatch(job, of: event, course)
+        case .failure(let reason): return await reportUndispatchable(event, reason.description, nil, course)
         case nil: break
         }
-        if event.kind == .cancellation { return await cancel(event, &course) }
+        if event.kind == .cancellation { return await cancel(event, course) }
         return acknowledge(event, .stored, "stored", course)
     }
 
@@ -146,12 +146,13 @@ final class EventHandler: ServiceHandler {
     }
 
     private func prepareCluster(_ deadline: Deadline) {
+        if kubernetes.isPrepared { return }
         EventLoop.shared.start { [kubernetes] in await kubernetes.prepare(deadline: deadline) }
     }
 
     // MARK: Dispatching and cancelling
 
-    private func dispatch(_ job: Job, of event: Event, _ course: inout Course) async -> HTTPResponse {
+    private func dispatch(_ job: Job, of event: Event, _ course: Course) async -> HTTPResponse {
         let creation = await kubernetes.create(job, deadline: course.deadline, context: course.context)
         course.dispatched()
         switch creation {
@@ -169,12 +170,12 @@ final class EventHandler: ServiceHandler {
             return acknowledge(event, .duplicateQuestion, "a duplicate question", course)
         case .refused(let status, let message):
             return await reportUndispatchable(
-                event, Undispatchable.refused(status).description, message, &course)
+                event, Undispatchable.refused(status).description, message, course)
         case .failed(let failure): return notDone(.notDispatched, "dispatched", event, failure, course)
         }
     }
 
-    private func cancel(_ event: Event, _ course: inout Course) async -> HTTPResponse {
+    private func cancel(_ event: Event, _ course: Course) async -> HTTPResponse {
         guard let question = event.questionUUID else {
             // It cannot name a Job, so there is none; least of all is an empty name sent, which means all of
             // them.
@@ -189,7 +190,7 @@ final class EventHandler: ServiceHandler {
     /// Tells the asker, as the child would have, that there will be no answer. That the telling fails changes
     /// nothing.
     private func reportUndispatchable(
-        _ event: Event, _ reason: String, _ detail: String?, _ course: inout Course
+        _ event: Event, _ reason: String, _ detail: String?, _ course: Course
     ) async -> HTTPResponse {
         course.dispatched()
         log.write(.error, "question not dispatched: it never can be", course.context) { line in
@@ -216,7 +217,7 @@ final class EventHandler: ServiceHandler {
     /// A message that can never be stored: to the dead-letter topic, or refused so that the subscription's
     /// own policy decides.
     private func refuse(
-        _ message: PubSubMessage, _ body: [UInt8], _ reason: String, _ course: inout Course
+        _ message: PubSubMessage, _ body: [UInt8], _ reason: String, _ course: Course
     ) async -> HTTPResponse {
         guard let deadLetters else { return refused(message, reason, "refused", course) }
         guard let letter = DeadLetter.message(of: message, requestBody: body, reason: reason) else {
@@ -260,11 +261,11 @@ final class EventHandler: ServiceHandler {
 
     // MARK: Answers
 
-    private static var acknowledged: HTTPResponse {
+    private static let acknowledged: HTTPResponse = {
         var response = HTTPResponse(status: 200, body: Array("OK".utf8))
         response.fields.append("Content-Type", "text/html; charset=utf-8")
         return response
-    }
+    }()
 
     private func acknowledge(
         _ event: Event, _ counted: EventOutcome, _ outcome: String, _ course: Course

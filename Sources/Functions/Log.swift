@@ -48,7 +48,7 @@ public final class Log {
 
     /// Writes a line. `fields` adds what varies, and is called only where the severity is on.
     public func write(
-        _ severity: LogSeverity, _ message: StaticString, _ context: LogContext = LogContext(),
+        _ severity: LogSeverity, _ message: StaticString, _ context: LogContext = .none,
         _ fields: (inout LogLine) -> Void = { _ in }
     ) {
         guard isOn(severity) else { return }
@@ -61,7 +61,7 @@ public final class Log {
 
     /// Writes an ERROR line about a fault of our own, in the form Error Reporting collects.
     public func fault(
-        _ message: StaticString, _ context: LogContext = LogContext(), file: StaticString = #fileID,
+        _ message: StaticString, _ context: LogContext = .none, file: StaticString = #fileID,
         line number: Int = #line, function: StaticString = #function,
         _ fields: (inout LogLine) -> Void = { _ in }
     ) {

@@ -1,35 +1,38 @@
 public import Net
 
-/// What ties the lines of one request together: trace, span, execution.
-public struct LogContext: Sendable, Equatable {
+/// What ties the lines of one request together: trace, span, execution. Immutable.
+public final class LogContext: Sendable {
     /// 32 lower-case hexadecimal digits.
-    public private(set) var traceID: [UInt8]?
+    public let traceID: [UInt8]?
     /// 16 lower-case hexadecimal digits.
-    public private(set) var spanID: [UInt8]?
+    public let spanID: [UInt8]?
     /// What the functions-framework calls the execution; only when LOG_EXECUTION_ID is on.
-    public private(set) var executionID: [UInt8]?
+    public let executionID: [UInt8]?
 
-    /// Lines that belong to no request.
-    public init() {}
+    /// Of lines that belong to no request.
+    public static let none = LogContext(nil, nil, nil)
+
+    private init(_ traceID: [UInt8]?, _ spanID: [UInt8]?, _ executionID: [UInt8]?) {
+        self.traceID = traceID
+        self.spanID = spanID
+        self.executionID = executionID
+    }
 
     /// Reads `traceparent` (W3C Trace Context), else `X-Cloud-Trace-Context`. A malformed one is as good as
     /// none.
-    public init(_ fields: HTTPFields, withExecutionID: Bool = false) {
+    public convenience init(_ fields: HTTPFields, withExecutionID: Bool = false) {
+        var found: (trace: [UInt8], span: [UInt8]?)?
         if let value = fields["traceparent"], let (trace, span) = Self.traceparent(value) {
-            traceID = trace
-            spanID = span
-        } else if let value = fields["x-cloud-trace-context"],
-            let (trace, span) = Self.cloudTraceContext(value)
-        {
-            traceID = trace
-            spanID = span
+            found = (trace, span)
+        } else if let value = fields["x-cloud-trace-context"] {
+            found = Self.cloudTraceContext(value)
         }
-        guard withExecutionID else { return }
-        if let given = fields["function-execution-id"], !given.isEmpty {
-            executionID = Array(given.prefix(Self.executionIDBytesMax))
-        } else {
-            executionID = Self.newExecutionID()
-        }
+        self.init(found?.trace, found?.span, withExecutionID ? Self.executionID(fields) : nil)
+    }
+
+    private static func executionID(_ fields: HTTPFields) -> [UInt8] {
+        guard let given = fields["function-execution-id"], !given.isEmpty else { return newExecutionID() }
+        return Array(given.prefix(executionIDBytesMax))
     }
 
     private static let executionIDBytesMax = 64

@@ -270,8 +270,8 @@ final class Metrics {
     }
 
     /// A call has ended.
-    func called(_ upstream: Upstream, _ result: UpstreamResult) {
-        calls.increment(upstream.index, CallOutcome(result.reaction).rawValue)
-        if result.attempts > 1 { retries[upstream.index] += UInt64(result.attempts - 1) }
+    func called(_ upstream: Upstream, _ reaction: Reaction, attempts: Int) {
+        calls.increment(upstream.index, CallOutcome(reaction).rawValue)
+        if attempts > 1 { retries[upstream.index] += UInt64(attempts - 1) }
     }
 }

@@ -84,22 +84,8 @@ public final class UpstreamCaller {
     ///   - request: makes the request of each attempt from the value of the Authorization field.
     public func call(
         _ upstream: Upstream, at origin: Origin, deadline: Deadline, token source: AccessToken? = nil,
-        attemptMillisecondsMax: UInt64 = .max, context: LogContext = LogContext(),
+        attemptMillisecondsMax: UInt64 = .max, context: LogContext = .none,
         renewOrigin: (@EventLoopActor () async -> Origin?)? = nil,
-        _ request: (_ authorization: [UInt8]?) -> HTTPRequest
-    ) async -> UpstreamResult {
-        let result = await attempt(
-            upstream, at: origin, deadline: deadline, token: source,
-            attemptMillisecondsMax: attemptMillisecondsMax, context: context, renewOrigin: renewOrigin,
-            request)
-        metrics.called(upstream, result)
-        return result
-    }
-
-    private func attempt(
-        _ upstream: Upstream, at origin: Origin, deadline: Deadline, token source: AccessToken?,
-        attemptMillisecondsMax: UInt64, context: LogContext,
-        renewOrigin: (@EventLoopActor () async -> Origin?)?,
         _ request: (_ authorization: [UInt8]?) -> HTTPRequest
     ) async -> UpstreamResult {
         var retry = Retry(deadlineNanoseconds: deadline.nanoseconds)
@@ -110,51 +96,57 @@ public final class UpstreamCaller {
         while true {
             var token: Token?
             if let source {
-                do throws(TokenError) {
-                    token = try await source.value(deadline: deadline)
-                } catch {
-                    return UpstreamResult(last: .noToken(error), reaction: .unavailable, attempts: attempts)
+                token = source.current
+                if token == nil {
+                    do throws(TokenError) {
+                        token = try await source.value(deadline: deadline)
+                    } catch {
+                        return ended(upstream, .noToken(error), .unavailable, attempts)
+                    }
                 }
             }
             let start = EventLoop.shared.nowNanoseconds
             guard let attemptEnd = retry.beginAttempt(nowNanoseconds: start) else {
-                return UpstreamResult(last: last, reaction: .unavailable, attempts: attempts)
+                return ended(upstream, last, .unavailable, attempts)
             }
             attempts += 1
             let longest = attemptMillisecondsMax.multipliedReportingOverflow(by: 1_000_000)
             let own = start.addingReportingOverflow(longest.overflow ? .max : longest.partialValue)
             let end = own.overflow ? attemptEnd : min(attemptEnd, own.partialValue)
-            last = await send(request(token?.authorization), to: origin, Deadline(nanoseconds: end))
+            do throws(HTTPClientError) {
+                last = .answer(
+                    try await exchange.send(
+                        request(token?.authorization), to: origin, deadline: Deadline(nanoseconds: end)))
+            } catch {
+                last = .failure(error)
+            }
             metrics.attempted(upstream, last, nanoseconds: EventLoop.shared.nowNanoseconds - start)
             let reaction = Policy.reaction(to: Self.outcome(of: last, from: upstream), of: upstream)
             if reaction.isFinal {
                 if reaction.isSuccess { budgets[upstream.index].succeeded() }
-                return UpstreamResult(last: last, reaction: reaction, attempts: attempts)
+                return ended(upstream, last, reaction, attempts)
             }
             logAttempt(upstream, last, attempts, start, context)
             let goesOn = await prepareNext(upstream, reaction, last, &retry)
             guard goesOn else {
-                return UpstreamResult(last: last, reaction: .unavailable, attempts: attempts)
+                return ended(upstream, last, .unavailable, attempts)
             }
             if reaction == .freshToken, let source, let token { source.invalidate(token) }
             if case .askClusterAnew = reaction, let renewOrigin, !hasRenewedOrigin {
                 hasRenewedOrigin = true
                 guard let renewed = await renewOrigin() else {
-                    return UpstreamResult(last: last, reaction: .unavailable, attempts: attempts)
+                    return ended(upstream, last, .unavailable, attempts)
                 }
                 origin = renewed
             }
         }
     }
 
-    private func send(_ request: HTTPRequest, to origin: Origin, _ deadline: Deadline) async
-        -> UpstreamResult.Last
-    {
-        do throws(HTTPClientError) {
-            return .answer(try await exchange.send(request, to: origin, deadline: deadline))
-        } catch {
-            return .failure(error)
-        }
+    private func ended(
+        _ upstream: Upstream, _ last: UpstreamResult.Last, _ reaction: Reaction, _ attempts: Int
+    ) -> UpstreamResult {
+        metrics.called(upstream, reaction, attempts: attempts)
+        return UpstreamResult(last: last, reaction: reaction, attempts: attempts)
     }
 
     private static func outcome(of last: UpstreamResult.Last, from upstream: Upstream) -> Outcome {

@@ -17,40 +17,57 @@ extension OutputSpan<UInt8> {
         }
     }
 
-    /// Appends the first `count` bytes of a word, the lowest first. Needs room for all eight.
-    ///
-    /// Safe for every argument: the store is checked against the room, and each byte of it is a UInt8.
-    @inline(__always)
-    mutating func append(word: UInt64, count: Int) {
-        precondition(freeCapacity >= 8 && 0...8 ~= count, "a word needs room for eight bytes")
-        unsafe withUnsafeMutableBufferPointer { buffer, initialized in
-            unsafe UnsafeMutableRawBufferPointer(buffer).storeBytes(
-                of: word.littleEndian, toByteOffset: initialized, as: UInt64.self)
-            initialized += count
-        }
-    }
-
     /// Appends bytes up to the first that cannot stand in a JSON string as it is, and returns its position,
-    /// or `end`. Needs as much room as there are bytes.
+    /// or `end`. Needs room for as many bytes as there are, and for eight more: a word is written whole.
+    ///
+    /// Safe for every argument: where the last word may be read and written is checked first.
     @inline(__always)
     mutating func append(plainRunOf bytes: Span<UInt8>, from start: Int, to end: Int) -> Int {
+        precondition(
+            start >= 0 && start <= end && end <= bytes.count && end - start + 8 <= freeCapacity,
+            "a run stays within its source and its room")
         var position = start
-        // A word may reach beyond `end`, as long as it stays within the bytes and the room.
-        while position < end, position + 8 <= bytes.count, freeCapacity >= 8 {
-            let word = loadWord(bytes, at: position)
-            let special = WordMask.special(word)
-            let count = min(special == 0 ? 8 : special.trailingZeroBitCount >> 3, end - position)
-            append(word: word, count: count)
-            position += count
-            if count < 8 { return position }
-        }
-        while position < end {
-            let byte = bytes[position]
-            guard byte >= 0x20, byte < 0x7F, byte != 0x22, byte != 0x5C else { break }
-            append(byte)
-            position += 1
+        unsafe bytes.withUnsafeBytes { source in
+            unsafe withUnsafeMutableBufferPointer { buffer, count in
+                guard let source = source.baseAddress, let buffer = buffer.baseAddress else { return }
+                let target = unsafe UnsafeMutableRawPointer(buffer + count)
+                while position < end {
+                    let word = unsafe Self.word(of: source, at: position, end: bytes.count)
+                    let special = WordMask.special(word)
+                    unsafe target.storeBytes(of: word, toByteOffset: position - start, as: UInt64.self)
+                    if special != 0 {
+                        position = min(position + special.trailingZeroBitCount >> 3, end)
+                        break
+                    }
+                    position = min(position + 8, end)
+                }
+                count += position - start
+            }
         }
         return position
+    }
+
+    /// The eight bytes at `position`, or as many as there are before `end`, the first one lowest, and zeros.
+    @inline(__always)
+    private static func word(of source: UnsafeRawPointer, at position: Int, end: Int) -> UInt64 {
+        if position + 8 <= end {
+            return UInt64(
+                littleEndian: unsafe source.loadUnaligned(fromByteOffset: position, as: UInt64.self))
+        }
+        return unsafe lastWord(of: source, at: position, end: end)
+    }
+
+    private static func lastWord(of source: UnsafeRawPointer, at position: Int, end: Int) -> UInt64 {
+        if end >= 8 {
+            let last = unsafe source.loadUnaligned(fromByteOffset: end - 8, as: UInt64.self)
+            return UInt64(littleEndian: last) >> UInt64((position + 8 - end) * 8)
+        }
+        var word: UInt64 = 0
+        for offset in 0..<end - position {
+            let byte = unsafe source.load(fromByteOffset: position + offset, as: UInt8.self)
+            word |= UInt64(byte) << UInt64(offset * 8)
+        }
+        return word
     }
 
     /// Appends text that is known when the program is built, and is ASCII.

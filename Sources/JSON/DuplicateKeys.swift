@@ -5,6 +5,33 @@
 enum DuplicateKeys {
     static let pairwiseMax = 16
 
+    /// Takes note of the key at `key`, the newest of `object`. It is compared with those before it at once,
+    /// where its fingerprint was seen and that costs little; else at the object's end.
+    @inline(__always)
+    static func note(
+        _ tag: Tag, keyAt key: Int, in object: inout JSONParser.OpenContainer, on tape: Span<UInt32>,
+        _ bytes: Span<UInt8>
+    ) {
+        object.memberCount += 1
+        if tag == .escapedString {
+            object.hasEscapedKey = true
+            object.needsComparison = true
+        }
+        if object.needsComparison { return }
+        if object.memberCount > pairwiseMax {
+            object.needsComparison = true
+            return
+        }
+        let bit = UInt64(1) << fingerprint(bytes, Tape.offset(of: tape[key]), Int(tape[key + 1]))
+        if object.fingerprints & bit != 0,
+            stands(key, before: key, from: object.tapeIndex + 3, on: tape, bytes)
+        {
+            object.hasEqualKeys = true
+        }
+        object.fingerprints |= bit
+    }
+
+    /// Whether some key of a complete object stands twice.
     static func exist(
         inObjectAt index: Int, of object: JSONParser.OpenContainer, on tape: Span<UInt32>,
         _ bytes: Span<UInt8>
@@ -12,14 +39,15 @@ enum DuplicateKeys {
         if object.hasEscapedKey || object.memberCount > pairwiseMax {
             return existByHashing(inObjectAt: index, count: Int(object.memberCount), on: tape, bytes)
         }
-        // Keys of different fingerprints differ; only where a fingerprint was seen before are they compared.
-        var seen: UInt64 = 0
         var key = index + 3
         let end = Int(tape[index + 1])
+        var fingerprints: UInt64 = 0
         while key < end {
             let bit = UInt64(1) << fingerprint(bytes, Tape.offset(of: tape[key]), Int(tape[key + 1]))
-            if seen & bit != 0, stands(key, before: key, from: index + 3, on: tape, bytes) { return true }
-            seen |= bit
+            if fingerprints & bit != 0, stands(key, before: key, from: index + 3, on: tape, bytes) {
+                return true
+            }
+            fingerprints |= bit
             key = Tape.next(after: key + 2, on: tape)
         }
         return false

@@ -10,6 +10,12 @@ struct JSONParser {
         var isObject: Bool
         /// Whether some key holds a backslash, so that equal keys may be spelled differently.
         var hasEscapedKey: Bool
+        /// A bit for each fingerprint of a key since the object was begun or gone on with.
+        var fingerprints: UInt64 = 0
+        /// Whether some keys were not compared with each other, so that they are at the end.
+        var needsComparison = false
+        /// Whether a key stands twice.
+        var hasEqualKeys = false
     }
 
     /// Nil before the first container and after the last.
@@ -111,8 +117,9 @@ struct JSONParser {
         resume(tape[index + 1], on: tape.span)
         tape[index + 1] = UInt32(tape.count)
         tape[index + 2] = UInt32(position + 1)
-        if container.memberCount > 1,
-            DuplicateKeys.exist(inObjectAt: index, of: container, on: tape.span, bytes)
+        if container.hasEqualKeys
+            || container.needsComparison && container.memberCount > 1
+                && DuplicateKeys.exist(inObjectAt: index, of: container, on: tape.span, bytes)
         {
             tape[index] = Tape.word(.objectWithDuplicates, Tape.offset(of: tape[index]))
         }
@@ -130,7 +137,7 @@ struct JSONParser {
         open = OpenContainer(
             tapeIndex: Int(index), memberCount: state >> 1,
             isObject: Tape.tag(of: tape[Int(index)]) == .object,
-            hasEscapedKey: state & 1 == 1)
+            hasEscapedKey: state & 1 == 1, needsComparison: true)
     }
 
     /// A key and its colon.
@@ -143,8 +150,10 @@ struct JSONParser {
         let scanned = try JSONScanner.string(bytes, from: position + 1, to: end)
         tape.append(Tape.word(scanned.tag, position + 1))
         tape.append(UInt32(scanned.end - position - 1))
-        open?.memberCount += 1
-        if scanned.tag == .escapedString { open?.hasEscapedKey = true }
+        if var container = open {
+            DuplicateKeys.note(scanned.tag, keyAt: tape.count - 2, in: &container, on: tape.span, bytes)
+            open = container
+        }
         position = JSONScanner.whiteSpace(bytes, from: scanned.end + 1, to: end)
         guard position < end else { throw JSONError(.unexpectedEnd, at: end) }
         guard bytes[position] == 0x3A else { throw JSONError(.unexpectedByte, at: position) }

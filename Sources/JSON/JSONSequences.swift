@@ -6,6 +6,35 @@ extension JSONDocument.Value {
     /// The elements of this array. Empty for anything else.
     public var elements: JSONDocument.Elements { JSONDocument.Elements(of: self) }
 
+    /// Hands out where name and value of each member stand in the source, without their quotes; equal names
+    /// are not folded. Returns false, and stops, at a value that is no string, or where this is no object.
+    public func forEachStringMember(
+        _ body: (_ name: Range<Int>, _ value: Range<Int>, _ hasEscapes: Bool) -> Void
+    ) -> Bool {
+        guard isObject else { return false }
+        let words = document.tape
+        let tape = words.span
+        let end = Int(tape[index + 1])
+        var key = index + 3
+        while key < end {
+            let valueTag = Tape.tag(of: tape[key + 2])
+            switch valueTag {
+            case .plainString, .unicodeString, .escapedString: break
+            default: return false
+            }
+            let name = Tape.offset(of: tape[key])
+            let value = Tape.offset(of: tape[key + 2])
+            body(
+                name..<name + Int(tape[key + 1]), value..<value + Int(tape[key + 3]),
+                valueTag == .escapedString || Tape.tag(of: tape[key]) == .escapedString)
+            key += 4
+        }
+        return true
+    }
+
+    /// Whether some key stands more than once in this object.
+    public var hasEqualKeys: Bool { tag == .objectWithDuplicates }
+
     /// Whether this array or object has nothing in it. Of anything else: true.
     public var isEmpty: Bool {
         switch tag {

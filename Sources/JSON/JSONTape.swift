@@ -76,23 +76,18 @@ enum WordMask {
     static let ones: UInt64 = 0x0101_0101_0101_0101
     static let tops: UInt64 = 0x8080_8080_8080_8080
 
-    @inline(__always)
-    static func equal(_ word: UInt64, _ byte: UInt64) -> UInt64 {
-        let difference = word ^ (ones &* byte)
-        return (difference &- ones) & ~difference & tops
-    }
-
-    /// Bytes below `limit`, which is at most 0x80.
-    @inline(__always)
-    static func below(_ word: UInt64, _ limit: UInt64) -> UInt64 {
-        (word &- ones &* limit) & ~word & tops
-    }
-
     /// Bytes that cannot be copied as they are within a string: quotes, backslashes, controls, DEL,
     /// non-ASCII.
+    ///
+    /// One less than a byte's difference to a quote has its top bit set where the difference is zero, one
+    /// more than DEL has it, and so has what a byte below 0x20 lacks to it; a byte that has it already is not
+    /// ASCII.
     @inline(__always)
     static func special(_ word: UInt64) -> UInt64 {
-        equal(word, 0x22) | equal(word, 0x5C) | below(word, 0x20) | equal(word | tops, 0xFF)
-            | (word & tops)
+        let quote = (word ^ ones &* 0x22) &- ones
+        let backslash = (word ^ ones &* 0x5C) &- ones
+        let control = word &- ones &* 0x20
+        let delete = word &+ ones
+        return (quote | backslash | control | delete | word) & tops
     }
 }

@@ -5,8 +5,8 @@ enum Unescaping {
     /// Pairs of surrogate escapes become one code point; a lone one becomes WTF-8 (ED A0..BF xx), which no
     /// well-formed text contains, so that it can be told and written again as it was.
     static func append(_ bytes: Span<UInt8>, _ range: Range<Int>, to output: inout [UInt8]) {
-        // No escape stands for more bytes than it is written with.
-        output.append(addingCapacity: range.count) { span in append(bytes, range, to: &span) }
+        // No escape stands for more bytes than it is written with; a run is written by whole words.
+        output.append(addingCapacity: range.count + 8) { span in append(bytes, range, to: &span) }
     }
 
     private static func append(_ bytes: Span<UInt8>, _ range: Range<Int>, to output: inout OutputSpan<UInt8>)

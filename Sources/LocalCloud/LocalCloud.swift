@@ -149,8 +149,7 @@ public final class LocalCloud {
         guard let port = options.frontPort, let certificate = try certificates.initial(for: .bigquery) else {
             return
         }
-        var handlers: [ServiceName: any Handler] = [:]
-        for (name, listener) in listeners { handlers[name] = listener.handler }
+        let handlers = listeners.compactMapValues { $0.handler as? any TransmittingHandler }
         let server = HTTPServer(
             handler: FrontHandler(handlers: handlers),
             configuration: .init(
@@ -170,12 +169,12 @@ public final class LocalCloud {
 
 /// Gives each request to the service whose host it names.
 @EventLoopActor
-final class FrontHandler: Handler {
-    private let handlers: [ServiceName: any Handler]
+final class FrontHandler: TransmittingHandler {
+    private let handlers: [ServiceName: any TransmittingHandler]
     /// Whose answers are on their way, by the number of the request.
-    private var answering: [Int: any Handler] = [:]
+    private var answering: [Int: any TransmittingHandler] = [:]
 
-    init(handlers: [ServiceName: any Handler]) { self.handlers = handlers }
+    init(handlers: [ServiceName: any TransmittingHandler]) { self.handlers = handlers }
 
     func handle(_ request: consuming HTTPRequest, deadline: Deadline) async -> HTTPResponse {
         guard let host = request.fields["host"], let service = ServiceName.ofHost(Array(host)),

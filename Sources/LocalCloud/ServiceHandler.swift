@@ -2,7 +2,7 @@ import Net
 
 /// Stands between a listener and its service: records, counts, and applies the faults that are set.
 @EventLoopActor
-final class ServiceHandler: Handler {
+final class ServiceHandler: TransmittingHandler {
     private let cloud: Cloud
     private let name: ServiceName
     private let service: any Service

@@ -121,9 +121,18 @@ public final class ByteStream {
 
     /// Waits for bytes and gives them to `receiver`, or tells it that the peer will send no more.
     public func read(into receiver: inout some ByteReceiver, deadline: Deadline) async throws(StreamError) {
+        let waiter = registration.waiter
         while true {
             if try readAvailable(into: &receiver) { return }
-            try await wait(for: Self.readable, deadline: deadline)
+            // As `wait`, but in place: this is where every connection spends its time.
+            if isClosed { throw .closed }
+            if waiter.pending & Self.readable == 0 {
+                if deadline.hasPassed { throw .timedOut }
+                let isSignalled = await unsafe withUnsafeContinuation {
+                    unsafe waiter.park($0, for: Self.readable, until: deadline)
+                }
+                guard isSignalled else { throw .timedOut }
+            }
         }
     }
 
@@ -220,7 +229,12 @@ public final class ByteStream {
 
     /// Writes all of `bytes`.
     public func write(_ bytes: [UInt8], deadline: Deadline) async throws(StreamError) {
-        var rest = bytes[...]
+        try await write(bytes[...], deadline: deadline)
+    }
+
+    /// Writes all of `bytes`, and what is left of earlier ones.
+    func write(_ bytes: ArraySlice<UInt8>, deadline: Deadline) async throws(StreamError) {
+        var rest = bytes
         while true {
             let count = try writeAvailable(rest)
             rest = rest.dropFirst(count)

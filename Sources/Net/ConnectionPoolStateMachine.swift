@@ -55,9 +55,15 @@ struct ConnectionPoolStateMachine {
     /// When the oldest idle connection has idled long enough; nil when none is idle.
     var nextExpiryNanoseconds: UInt64? { idle.first?.expiresNanoseconds }
 
+    /// Whether a connection is idle whose time is not over.
+    func hasIdle(nowNanoseconds: UInt64) -> Bool {
+        guard let last = idle.last else { return false }
+        return last.expiresNanoseconds > nowNanoseconds
+    }
+
     /// A request wants a connection. `isFresh`: a new one, since a kept one has just failed it.
     mutating func lease(_ request: RequestID, isFresh: Bool = false, nowNanoseconds: UInt64) -> LeaseAction {
-        if !isFresh, let last = idle.last, last.expiresNanoseconds > nowNanoseconds {
+        if !isFresh, hasIdle(nowNanoseconds: nowNanoseconds), let last = idle.last {
             idle.removeLast()
             leased += 1
             return .use(last.id)

@@ -27,7 +27,12 @@ public final class HTTPClient: HTTPExchange {
         _ request: HTTPRequest, to origin: Origin, deadline: Deadline
     ) async throws(HTTPClientError) -> HTTPResponse {
         let pool = pool(for: origin)
-        var connection = try await lease(from: pool, isFresh: false, deadline: deadline)
+        var connection: Connection
+        if let idle = leaseIdle(from: pool) {
+            connection = idle
+        } else {
+            connection = try await lease(from: pool, isFresh: false, deadline: deadline)
+        }
         while connection.isReused, !connection.stream.isSilent() {
             // It was closed since it was last looked at, or holds bytes that would be taken for our answer.
             release(connection, to: pool, isReusable: false)
@@ -63,6 +68,11 @@ public final class HTTPClient: HTTPExchange {
         }
     }
 
+    /// See `HTTPExchange`.
+    public func hasIdleConnection(to origin: Origin) -> Bool {
+        pools[origin]?.machine.hasIdle(nowNanoseconds: EventLoop.shared.nowNanoseconds) ?? false
+    }
+
     /// Closes every idle connection, and forgets TLS sessions: a cluster has moved, or its authority changed.
     public func forget(_ origin: Origin) {
         guard let pool = pools.removeValue(forKey: origin) else { return }
@@ -84,9 +94,17 @@ public final class HTTPClient: HTTPExchange {
         var machine = HTTPClientStateMachine(method: request.method)
         var failure = HTTPClientError.connectionLost
         do throws(StreamError) {
-            let isSent = try await write(request, on: connection, pool, &machine, deadline)
+            let stream = connection.stream
+            let (first, rest) = Self.parts(of: request, hostField: pool.hostField)
+            // The kernel takes most requests at once. Where it does not, or the peer has closed, `write` sees
+            // to it.
+            let count = (try? stream.writeAvailable(first[...])) ?? 0
+            var isSent = count == first.count && stream.hasFlushed
+            if !isSent || !rest.isEmpty {
+                isSent = try await write([first.dropFirst(count), rest[...]], on: stream, &machine, deadline)
+            }
             while machine.isReceiving {
-                try await connection.stream.read(into: &machine, deadline: deadline)
+                try await stream.read(into: &machine, deadline: deadline)
             }
             if case .done(let response, let isReusable) = machine.state {
                 connection.isReused = true
@@ -101,20 +119,23 @@ public final class HTTPClient: HTTPExchange {
         throw ExchangeFailure(reason: failure, isBeforeAnswer: !machine.hasReceived)
     }
 
-    /// Sends the request, and reads what comes meanwhile: a server may answer before it has read a large body
-    /// (RFC 9112 section 9.5). Returns whether all of it was sent.
+    /// The request in two pieces, the second of which is empty for most: a large body is not copied behind
+    /// its head.
+    private static func parts(of request: HTTPRequest, hostField: String) -> (first: [UInt8], rest: [UInt8]) {
+        let head = HTTPSerializer.requestHead(request, hostField: hostField)
+        return request.body.count <= bodyBytesBehindHeadMax ? (head + request.body, []) : (head, request.body)
+    }
+
+    private static let bodyBytesBehindHeadMax = 32_768
+
+    /// Sends pieces of a request, and reads what comes meanwhile: a server may answer before it has read a
+    /// large body (RFC 9112 section 9.5). Returns whether all of it was sent.
     private func write(
-        _ request: HTTPRequest, on connection: Connection, _ pool: Pool,
-        _ machine: inout HTTPClientStateMachine, _ deadline: Deadline
+        _ pieces: [ArraySlice<UInt8>], on stream: ByteStream, _ machine: inout HTTPClientStateMachine,
+        _ deadline: Deadline
     ) async throws(StreamError) -> Bool {
-        var head = HTTPSerializer.requestHead(request, hostField: pool.hostField)
-        var body = request.body
-        if body.count <= 32_768 {
-            head.append(contentsOf: body)
-            body = []
-        }
-        for part in [head, body] where !part.isEmpty {
-            guard try await write(part[...], on: connection.stream, &machine, deadline) else { return false }
+        for piece in pieces {
+            guard try await write(piece, on: stream, &machine, deadline) else { return false }
         }
         return true
     }
@@ -158,6 +179,8 @@ public final class HTTPClient: HTTPExchange {
         let id: Int
         let stream: ByteStream
         var isReused = false
+        /// Whether it lies in its pool, where nothing may come on it.
+        var isIdle = false
 
         init(id: Int, stream: ByteStream) {
             self.id = id
@@ -186,7 +209,9 @@ public final class HTTPClient: HTTPExchange {
         /// Takes the idle connection `id` out.
         func take(_ id: Int) -> Connection? {
             guard let index = idle.lastIndex(where: { $0.id == id }) else { return nil }
-            return idle.remove(at: index)
+            let connection = idle.remove(at: index)
+            connection.isIdle = false
+            return connection
         }
     }
 
@@ -208,6 +233,22 @@ public final class HTTPClient: HTTPExchange {
         return pool
     }
 
+    /// An idle connection; nil where there is none.
+    private func leaseIdle(from pool: Pool) -> Connection? {
+        let now = EventLoop.shared.nowNanoseconds
+        guard pool.machine.hasIdle(nowNanoseconds: now) else { return nil }
+        nextID &+= 1
+        guard case .use(let id) = pool.machine.lease(nextID, nowNanoseconds: now) else {
+            preconditionFailure("an idle connection was there")
+        }
+        return use(id, of: pool)
+    }
+
+    private func use(_ id: Int, of pool: Pool) -> Connection {
+        guard let connection = pool.take(id) else { preconditionFailure("an idle connection is missing") }
+        return connection
+    }
+
     private func lease(
         from pool: Pool, isFresh: Bool, deadline: Deadline
     ) async throws(HTTPClientError) -> Connection {
@@ -216,9 +257,7 @@ public final class HTTPClient: HTTPExchange {
         switch pool.machine.lease(request, isFresh: isFresh, nowNanoseconds: EventLoop.shared.nowNanoseconds)
         {
         case .use(let id):
-            guard let connection = pool.take(id) else { preconditionFailure("an idle connection is missing") }
-            connection.stream.whenIdle = nil
-            return connection
+            return use(id, of: pool)
         case .open:
             return try await open(to: pool.origin, pool: pool, deadline: deadline)
         case .replace(let id):
@@ -253,7 +292,12 @@ public final class HTTPClient: HTTPExchange {
             pool.machine.opened()
             connectionsOpened += 1
             nextID &+= 1
-            return Connection(id: nextID, stream: stream)
+            let connection = Connection(id: nextID, stream: stream)
+            stream.whenIdle = { [weak self, weak pool, weak connection] in
+                guard let self, let pool, let connection, connection.isIdle else { return }
+                EventLoop.shared.start { self.signalled(connection, in: pool) }
+            }
+            return connection
         } catch {
             if let next = pool.machine.failedToOpen() { pool.waiters[next]?.gate.open() }
             throw error
@@ -321,11 +365,8 @@ public final class HTTPClient: HTTPExchange {
             connection.id, isReusable: isKept, nowNanoseconds: EventLoop.shared.nowNanoseconds)
         switch action {
         case .keep:
+            connection.isIdle = true
             pool.idle.append(connection)
-            connection.stream.whenIdle = { [weak self, weak pool, weak connection] in
-                guard let self, let pool, let connection else { return }
-                EventLoop.shared.start { self.signalled(connection, in: pool) }
-            }
             sweepLater()
         case .close:
             connection.stream.close()

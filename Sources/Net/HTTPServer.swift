@@ -37,6 +37,8 @@ public final class HTTPServer {
     }
 
     private let handler: any Handler
+    /// The same, where it sends its answers itself.
+    private let transmitter: (any TransmittingHandler)?
     private let configuration: Configuration
     private let limits: ServerLimits
     private let budget = BodyBudget(bytesMax: Limits.bufferedBodyBytesMax)
@@ -60,6 +62,7 @@ public final class HTTPServer {
 
     init(handler: any Handler, configuration: Configuration, limits: ServerLimits) {
         self.handler = handler
+        transmitter = handler as? any TransmittingHandler
         self.configuration = configuration
         self.limits = limits
         let descriptorsLeft = max(8, Self.descriptorsMax - Limits.descriptorsReserved)
@@ -216,7 +219,19 @@ public final class HTTPServer {
                 try await stream.write(bytes, deadline: clock.bodyDeadline)
             case .handle(let request):
                 connection.phase = .handling
-                try await answer(request, on: connection, &machine, clock)
+                let response = await response(to: request, deadline: handlingDeadline(clock))
+                if stream.isClosed { throw .closed }  // The drain has answered in the handler's place.
+                connection.phase = .reading
+                let bytes = machine.answer(response, date: date(), closes: isDraining)
+                let deadline = Deadline.after(milliseconds: limits.answerTimeoutMilliseconds)
+                if let transmitter {
+                    try await transmitter.transmit(bytes, of: response, over: stream, deadline: deadline)
+                } else {
+                    let count = try stream.writeAvailable(bytes[...])
+                    if count < bytes.count || !stream.hasFlushed {
+                        try await stream.write(bytes.dropFirst(count), deadline: deadline)
+                    }
+                }
                 clock = RequestClock(limits, isFirst: false)
             case .refuse(let bytes):
                 connection.phase = .closing
@@ -230,31 +245,23 @@ public final class HTTPServer {
         }
     }
 
-    private func answer(
-        _ request: consuming HTTPRequest, on connection: Connection, _ machine: inout HTTPServerStateMachine,
-        _ clock: RequestClock
-    ) async throws(StreamError) {
-        let deadline =
-            clock.headNanoseconds.map {
-                Deadline(nanoseconds: $0 &+ configuration.requestTimeoutMilliseconds &* 1_000_000)
-            } ?? .after(milliseconds: configuration.requestTimeoutMilliseconds)
-        var response: HTTPResponse
-        if isDraining {
-            response = .text(503, "shutting down; try again\n")
-        } else if requestsInFlight >= limits.requestsInFlightMax {
-            response = .text(503, "too many requests at once; try again later\n")
-            response.fields.append("Retry-After", "1")
-        } else {
-            requestsInFlight += 1
-            response = await handler.handle(request, deadline: deadline)
-            requestsInFlight -= 1
+    private func handlingDeadline(_ clock: RequestClock) -> Deadline {
+        guard let head = clock.headNanoseconds else {
+            return .after(milliseconds: configuration.requestTimeoutMilliseconds)
         }
-        if connection.stream.isClosed { throw .closed }  // The drain has answered in the handler's place.
-        connection.phase = .reading
-        let bytes = machine.answer(response, date: date(), closes: isDraining)
-        try await handler.transmit(
-            bytes, of: response, over: connection.stream,
-            deadline: .after(milliseconds: limits.answerTimeoutMilliseconds))
+        return Deadline(nanoseconds: head &+ configuration.requestTimeoutMilliseconds &* 1_000_000)
+    }
+
+    private func response(to request: consuming HTTPRequest, deadline: Deadline) async -> HTTPResponse {
+        if isDraining { return .text(503, "shutting down; try again\n") }
+        if requestsInFlight >= limits.requestsInFlightMax {
+            var response = HTTPResponse.text(503, "too many requests at once; try again later\n")
+            response.fields.append("Retry-After", "1")
+            return response
+        }
+        requestsInFlight += 1
+        defer { requestsInFlight -= 1 }
+        return await handler.handle(request, deadline: deadline)
     }
 
     /// A program that ends does not wait long for clients that do not close their side.

@@ -5,18 +5,13 @@ public protocol Handler: AnyObject, Sendable {
     ///
     /// It cannot throw: what goes wrong is an answer too.
     func handle(_ request: consuming HTTPRequest, deadline: Deadline) async -> HTTPResponse
+}
 
-    /// Sends the serialised answer. The local cloud replaces this to answer wrongly on purpose.
+/// A handler that sends its answers itself: the local cloud, which answers wrongly on purpose.
+@EventLoopActor
+public protocol TransmittingHandler: Handler {
+    /// Sends the serialised answer.
     func transmit(
         _ bytes: [UInt8], of response: HTTPResponse, over stream: ByteStream, deadline: Deadline
     ) async throws(StreamError)
-}
-
-extension Handler {
-    /// Writes all of it.
-    public func transmit(
-        _ bytes: [UInt8], of response: HTTPResponse, over stream: ByteStream, deadline: Deadline
-    ) async throws(StreamError) {
-        try await stream.write(bytes, deadline: deadline)
-    }
 }

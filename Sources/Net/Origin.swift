@@ -85,6 +85,14 @@ public protocol HTTPExchange: AnyObject, Sendable {
     ///
     /// A failure is left for that request to meet and report.
     func prepareConnection(to origin: Origin, deadline: Deadline) async
+
+    /// Whether a connection to `origin` is idle, so that `prepareConnection` would do nothing.
+    func hasIdleConnection(to origin: Origin) -> Bool
+}
+
+extension HTTPExchange {
+    /// None that is known of.
+    public func hasIdleConnection(to origin: Origin) -> Bool { false }
 }
 
 /// Why a request got no answer. Never holds a byte of the peer's.

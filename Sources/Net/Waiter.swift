@@ -51,13 +51,19 @@ final class Waiter: @unchecked Sendable {
     func wait(for events: UInt32, until deadline: Deadline) async -> Bool {
         if pending & events != 0 { return true }
         if deadline.hasPassed { return false }
+        return await unsafe withUnsafeContinuation { unsafe park($0, for: events, until: deadline) }
+    }
+
+    /// Keeps a task until one of `events` comes, which none of is pending, or `deadline` passes: it goes on
+    /// with true or false.
+    func park(
+        _ continuation: UnsafeContinuation<Bool, Never>, for events: UInt32, until deadline: Deadline
+    ) {
         precondition(!isWaiting, "two tasks wait in one place")
-        return await unsafe withUnsafeContinuation { continuation in
-            unsafe self.continuation = continuation
-            self.wanted = events
-            self.deadline = deadline
-            EventLoop.shared.timers.arm(self)
-        }
+        unsafe self.continuation = continuation
+        wanted = events
+        self.deadline = deadline
+        EventLoop.shared.timers.arm(self)
     }
 
     private func resume(returning value: Bool) {

@@ -27,7 +27,7 @@ extension Canary {
                     let event = try? Event(message), event.kind == .question,
                     let job = try? Job(of: event, settings: parts.settings)
                 {
-                    _ = await parts.kubernetes.create(job, deadline: deadline, context: LogContext())
+                    _ = await parts.kubernetes.create(job, deadline: deadline, context: .none)
                 }
                 return await parts.handler.handle(request, deadline: deadline)
             }

@@ -95,12 +95,16 @@ public final class AccessToken {
         self.fetch = fetch
     }
 
+    /// The token that is held; nil where one must be waited for.
+    var current: Token? {
+        guard let held, !held.isExpired else { return nil }
+        refreshIfDue(held)
+        return held.token
+    }
+
     /// The token, at once where one is held.
     public func value(deadline: Deadline) async throws(TokenError) -> Token {
-        if let held, !held.isExpired {
-            refreshIfDue(held)
-            return held.token
-        }
+        if let current { return current }
         let fetching = fetching ?? start()
         guard await fetching.gate.wait(until: deadline) else { throw .timedOut }
         return try fetching.result.get()

@@ -38,10 +38,14 @@ final class BigQuery {
             return .impossible("the row would be over \(EventLimits.insertBytesMax) bytes")
         }
         let target: [UInt8]
-        do throws(TokenError) {
-            target = try await self.target(deadline: deadline)
-        } catch {
-            return .failed(CallFailure(reason: error.description))
+        if let knownTarget {
+            target = knownTarget
+        } else {
+            do throws(TokenError) {
+                target = try await self.target(deadline: deadline)
+            } catch {
+                return .failed(CallFailure(reason: error.description))
+            }
         }
         let result = await api.call(
             .bigQuery, .post, target, body: body, deadline: deadline, context: context)

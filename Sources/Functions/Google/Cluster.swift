@@ -56,13 +56,17 @@ final class Cluster {
         return Array("/v1/\(id.text)?fields=\(fields)".utf8)
     }
 
+    /// The endpoint that is known; nil where it must be waited for.
+    var current: Origin? {
+        let now = EventLoop.shared.nowNanoseconds
+        guard let known, known.expiresNanoseconds > now else { return nil }
+        if known.refreshFromNanoseconds <= now, question == nil { _ = ask() }
+        return known.origin
+    }
+
     /// The API server's origin, at once where it is known.
     func origin(deadline: Deadline) async throws(ClusterError) -> Origin {
-        let now = EventLoop.shared.nowNanoseconds
-        if let known, known.expiresNanoseconds > now {
-            if known.refreshFromNanoseconds <= now, question == nil { _ = ask() }
-            return known.origin
-        }
+        if let current { return current }
         let question = question ?? ask()
         guard await question.gate.wait(until: deadline) else {
             throw ClusterError(description: "no answer from GKE in time")

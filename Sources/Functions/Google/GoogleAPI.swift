@@ -10,6 +10,8 @@ final class GoogleAPI {
     private let exchange: any HTTPExchange
     private let token: AccessToken?
     private let quotaProjectID: [UInt8]?
+    /// The fields of the last request, which are those of the next while the token is the same.
+    private var prepared: (authorization: [UInt8]?, hasBody: Bool, fields: HTTPFields)?
 
     /// The service at `endpoint`. No token travels in clear: an emulator gets none.
     init(_ endpoint: Endpoint, _ parts: ServiceParts, quotaProjectID: ProjectID?) {
@@ -24,16 +26,26 @@ final class GoogleAPI {
     /// Calls one method of the service's REST interface. `target` begins with the interface's version.
     func call(
         _ upstream: Upstream, _ method: HTTPMethod, _ target: [UInt8], body: [UInt8] = [],
-        deadline: Deadline, context: LogContext = LogContext()
+        deadline: Deadline, context: LogContext = .none
     ) async -> UpstreamResult {
         await caller.call(upstream, at: origin, deadline: deadline, token: token, context: context) {
             authorization in
-            var request = HTTPRequest(method: method, target: basePath + target, body: body)
-            if !body.isEmpty { request.fields.append("Content-Type", "application/json") }
-            if let authorization { request.fields.append("Authorization", authorization) }
-            if let quotaProjectID { request.fields.append("x-goog-user-project", quotaProjectID) }
-            return request
+            HTTPRequest(
+                method: method, target: basePath.isEmpty ? target : basePath + target,
+                fields: fields(authorization, hasBody: !body.isEmpty), body: body)
         }
+    }
+
+    private func fields(_ authorization: [UInt8]?, hasBody: Bool) -> HTTPFields {
+        if let prepared, prepared.hasBody == hasBody, prepared.authorization == authorization {
+            return prepared.fields
+        }
+        var fields = HTTPFields()
+        if hasBody { fields.append("Content-Type", "application/json") }
+        if let authorization { fields.append("Authorization", authorization) }
+        if let quotaProjectID { fields.append("x-goog-user-project", quotaProjectID) }
+        prepared = (authorization, hasBody, fields)
+        return fields
     }
 
     /// Opens a connection, so that a call that follows finds one.

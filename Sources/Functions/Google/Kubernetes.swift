@@ -42,6 +42,12 @@ final class Kubernetes {
         await exchange.prepareConnection(to: origin, deadline: deadline)
     }
 
+    /// Whether a call would find endpoint and connection.
+    var isPrepared: Bool {
+        guard let origin = cluster.current else { return false }
+        return exchange.hasIdleConnection(to: origin)
+    }
+
     // MARK: Create
 
     /// Creates `job`, unless it is there already.
@@ -148,10 +154,14 @@ final class Kubernetes {
         _ request: (_ authorization: [UInt8]?) -> HTTPRequest
     ) async -> Result<UpstreamResult, CallFailure> {
         let origin: Origin
-        do throws(ClusterError) {
-            origin = try await cluster.origin(deadline: deadline)
-        } catch {
-            return .failure(CallFailure(error))
+        if let current = cluster.current {
+            origin = current
+        } else {
+            do throws(ClusterError) {
+                origin = try await cluster.origin(deadline: deadline)
+            } catch {
+                return .failure(CallFailure(error))
+            }
         }
         let result = await caller.call(
             upstream, at: origin, deadline: deadline, token: token, context: context,
