@@ -6,28 +6,25 @@ Each count is the difference of two runs of the real program, one of which had m
 import collections
 import contextlib
 import dataclasses
-import json
 import pathlib
 import re
-import shutil
+import socket
+import statistics
 import subprocess
-import tempfile
 import time
 from typing import Callable
 
 import callgrind
 import events
 from cloud import LocalCloud
-from programs import BUILD, PATIENCE_SECONDS, ROOT, Connection, Program
+from programs import PATIENCE_SECONDS, ROOT, Connection, Program
 
 #: What `scripts/release` linked, before it was stripped: the same instructions, with the functions' names.
 UNSTRIPPED = ROOT / ".build-release" / "release" / "twined-functions"
-SHIPPED = BUILD / "twined-functions"
 LOOK_UP = b"GET /my-org/my-service?revision_tag=0.1.0 HTTP/1.1\r\nHost: a\r\n\r\n"
 HEALTH = b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n"
 #: Numbers of events begin here, so that all have as many digits.
 FIRST = 1_000_000
-SMALL_BODY, LARGE_BODY = 64 << 10, 1 << 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,8 +32,8 @@ class Kind:
     """One kind of request: what to send, and what must have happened before."""
     function: str
     request: Callable[[int], bytes]
-    fewer: int = 100
-    more: int = 400
+    fewer: int = 50
+    more: int = 250
     #: Events that another instance handles first.
     before: Callable[[int], bytes] | None = None
 
@@ -53,6 +50,14 @@ def _question(number):
     return _posted(events.question(number))
 
 
+def _small_body(number):
+    return _heartbeat(number, text="x" * (64 << 10))
+
+
+def _large_body(number):
+    return _heartbeat(number, text="x" * (1 << 20))
+
+
 def _cancellation(number):
     return _posted(events.cancellation(number + 1_000_000, of=events.question(number)))
 
@@ -61,11 +66,13 @@ KINDS = {
     "heartbeat": Kind("event-handler", _heartbeat),
     "question": Kind("event-handler", _question),
     "cancellation": Kind("event-handler", _cancellation, before=_question),
-    "duplicate": Kind("event-handler", _question, before=_question),
+    "duplicate question": Kind("event-handler", _question, before=_question),
     "look-up": Kind("service-registry", lambda _: LOOK_UP),
-    "body-64KiB": Kind("event-handler", lambda n: _heartbeat(n, text="x" * SMALL_BODY), fewer=4, more=12),
-    "body-1MiB": Kind("event-handler", lambda n: _heartbeat(n, text="x" * LARGE_BODY), fewer=2, more=6),
+    "body of 64 KiB": Kind("event-handler", _small_body, fewer=2, more=6),
+    "body of 1 MiB": Kind("event-handler", _large_body, fewer=1, more=3),
 }
+#: Kinds whose system calls are figures too. Those of large bodies depend on how the kernel cuts them.
+TRACED = ["heartbeat", "question", "cancellation", "duplicate question", "look-up"]
 
 
 class Meter:
@@ -77,9 +84,13 @@ class Meter:
         self.environment = environment or {}
         if not self.program.exists():
             raise AssertionError(f"{self.program} is not there; `make release` builds it")
+        if not callgrind.has_names(self.program):
+            raise AssertionError(f"{self.program} is stripped: by its functions' names allocations are counted")
         # valgrind does not know what Swift's debuggers read, and gives up on it; the names it knows.
         self.countable = self.directory / "countable"
         subprocess.run(["strip", "--strip-debug", "-o", self.countable, self.program], check=True)
+        self.stripped = self.directory / "stripped"
+        subprocess.run(["strip", "-o", self.stripped, self.program], check=True)
         self.cloud = LocalCloud(self.directory, "--no-recording")
         self.runs = 0
 
@@ -91,6 +102,26 @@ class Meter:
 
     def __exit__(self, *_):
         self.close()
+
+    # Figures
+
+    def figures(self):
+        """Every figure by name, one after the other as it is measured."""
+        totals = {}
+        for kind in KINDS:
+            each = self.profile(kind)
+            totals[kind] = each.total
+            yield f"{kind}: instructions", round(each.total)
+            yield f"{kind}: allocations", round(each.allocations, 1)
+        more_bytes = len(_large_body(FIRST)) - len(_small_body(FIRST))
+        yield "body: instructions per byte", round((totals["body of 1 MiB"] - totals["body of 64 KiB"]) / more_bytes, 2)
+        for kind in TRACED:
+            yield f"{kind}: system calls", round(sum(self.system_calls(kind).values()), 1)
+        yield "start: instructions to the first answer", self.start().total
+        yield "program: bytes", self.stripped.stat().st_size
+        memory = [self.anonymous_bytes(heartbeats=1_000) for _ in range(3)]
+        yield "idle: anonymous bytes", statistics.median(before for before, _ in memory)
+        yield "idle after 1,000 heartbeats: anonymous bytes", statistics.median(after for _, after in memory)
 
     # Runs
 
@@ -107,9 +138,34 @@ class Meter:
         more.subtract(fewer)
         return {name: count / (kind.more - kind.fewer) for name, count in more.items() if count > 0}
 
+    def start(self):
+        """Instructions from exec over the first answer to a graceful end, with everything that does not depend on an
+        upstream: the metadata server listens, but never answers."""
+        output = self.directory / "callgrind-start"
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            variables = {**self.cloud.environment("event-handler"),
+                         "GCE_METADATA_HOST": f"127.0.0.1:{silent.getsockname()[1]}"}
+            program = self._launch("event-handler", *_counting(output), variables=variables)
+            try:
+                with contextlib.closing(first_connection(program)) as connection:
+                    exchange(connection, HEALTH)
+                assert program.terminate() == 0, program.stderr()
+            finally:
+                program.close()
+        return callgrind.Profile.read(output)
+
+    def anonymous_bytes(self, heartbeats):
+        """Anonymous memory when idle: after start, and after so many heartbeats."""
+        self.cloud.reset()
+        with self._started("event-handler") as (program, connection):
+            before = settled(lambda: anonymous_bytes(program))
+            for number in range(FIRST, FIRST + heartbeats):
+                exchange(connection, _heartbeat(number))
+            return before, settled(lambda: anonymous_bytes(program))
+
     def _counted(self, kind, count):
         output = self.directory / f"callgrind-{self.runs}"
-        self._run(kind, count, "valgrind", "--tool=callgrind", f"--callgrind-out-file={output}", "--quiet")
+        self._run(kind, count, *_counting(output))
         profile = callgrind.Profile.read(output)
         output.unlink()
         return profile
@@ -133,11 +189,11 @@ class Meter:
                 exchange(connection, kind.request(number))
 
     @contextlib.contextmanager
-    def _started(self, function, *prefix, program=None):
+    def _started(self, function, *prefix):
         """An instance that has what it fetches at start, and the first connection to it."""
         self.runs += 1
         before = self.cloud.get("/counts")
-        program = self._launch(function, *prefix, program=program)
+        program = self._launch(function, *prefix)
         try:
             with contextlib.closing(first_connection(program)) as connection:
                 for counter in ["tokens.issued"] + ["requests.container"] * (function == "event-handler"):
@@ -148,8 +204,8 @@ class Meter:
         finally:
             program.close()
 
-    def _launch(self, function, *prefix, program=None, variables=None):
-        path = program or (self.countable if prefix else self.program)
+    def _launch(self, function, *prefix, variables=None):
+        path = self.countable if prefix else self.stripped
         variables = self.cloud.environment(function) if variables is None else variables
         variables = {**variables, "PATH": "/usr/local/bin:/usr/bin:/bin", "GOOGLE_CLOUD_PROJECT": "demo-project",
                      **self.environment}
@@ -173,6 +229,27 @@ def exchange(connection, request):
     connection.send(request)
     answer = connection.read_response()
     assert answer is not None and answer[0] == 200, answer
+
+
+def anonymous_bytes(program):
+    text = pathlib.Path(f"/proc/{program.process.pid}/smaps_rollup").read_text()
+    return 1024 * int(re.search(r"^Anonymous: +(\d+) kB$", text, re.M)[1])
+
+
+def settled(measure, seconds=0.5):
+    """What is measured once it has not changed for a while."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    value, since = measure(), time.monotonic()
+    while time.monotonic() < since + seconds:
+        assert time.monotonic() < deadline, "it does not settle"
+        time.sleep(0.02)
+        if (now := measure()) != value:
+            value, since = now, time.monotonic()
+    return value
+
+
+def _counting(output):
+    return "valgrind", "--tool=callgrind", f"--callgrind-out-file={output}", "--quiet"
 
 
 def _ended_trace(path):
