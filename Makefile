@@ -28,6 +28,7 @@ test-unit: setup
 	fuzz/run replay
 
 test-system: release
+	@scripts/release costly-functions
 	@scripts/set-up test
 	.build/venv/bin/python -m pytest Tests/SystemTests -m "not clients"
 

@@ -34,8 +34,8 @@ class Program:
         variables = {"PATH": os.environ["PATH"], "HOST": "127.0.0.1", "PORT": str(self.port)}
         variables.update(environment or {})
         self.process = subprocess.Popen(
-            [*prefix, path or BUILD / name, *arguments], env=variables, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=self.log, preexec_fn=preexec)
+            [*prefix, path or BUILD / name, *arguments], env=variables, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=self.log, preexec_fn=preexec)
 
     def wait_until_listening(self):
         deadline = time.monotonic() + PATIENCE_SECONDS
