@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup demo run test test-unit test-system test-clients test-sanitized simulate hostile injection
-.PHONY: linear lint format fuzz soak kill-points release image clean
+.PHONY: costs linear lint format fuzz soak kill-points release image clean
 
 SECONDS ?= 60
 COUNT ?= 20000
@@ -28,6 +28,7 @@ test-unit: setup
 	fuzz/run replay
 
 test-system: release
+	@scripts/release costly-functions
 	@scripts/set-up test
 	.build/venv/bin/python -m pytest Tests/SystemTests -m "not clients"
 
@@ -71,6 +72,10 @@ fuzz: setup ## Fuzz all parsers for SECONDS (60, shared) under ASan, the C ones 
 soak: release ## Mixed events, faults and kills for SECONDS (60); then everything must be there once
 	@scripts/set-up test
 	scripts/soak $(SECONDS)
+
+costs: release ## Count what an event costs, beside bench/thresholds.json (UPDATE=1 writes it anew)
+	@scripts/set-up test
+	scripts/costs $(if $(UPDATE),--update)
 
 kill-points: release ## SIGKILL at every system call of a question's way, then its redelivery
 	@scripts/set-up test

@@ -58,6 +58,11 @@ let package = Package(
             name: "hostile", dependencies: ["Functions", "Net", "JSON"], path: "Tests/Hostile",
             swiftSettings: strictTests),
 
+        // The program made dearer on purpose: what counts or times it must notice.
+        .executableTarget(
+            name: "costly-functions", dependencies: ["Functions", "Net"], path: "Tests/Costly",
+            swiftSettings: strictTests),
+
         .target(
             name: "TestSupport", dependencies: ["Net"], path: "Tests/TestSupport", swiftSettings: strictTests),
         .testTarget(name: "CHTTPTests", dependencies: ["CHTTP"], swiftSettings: strictTests),

@@ -1,5 +1,5 @@
 internal import Glibc
-internal import Net
+package import Net
 
 /// What a function is built from.
 @EventLoopActor
@@ -63,6 +63,16 @@ public enum Service {
 
     /// Runs the program. `arguments` are those of the process, its name first. Returns the exit status.
     public static func run(_ arguments: [String], environment: Environment = .process) -> Int32 {
+        run(arguments, environment: environment) { $0 }
+    }
+
+    /// What stands between the server and the function's handler.
+    package typealias Wrapping = @EventLoopActor @Sendable (any Handler) -> any Handler
+
+    /// The same with something in between: a bench proves with it that it notices what is dearer on purpose.
+    package static func run(
+        _ arguments: [String], environment: Environment = .process, wrapping wrap: @escaping Wrapping
+    ) -> Int32 {
         occupyStandardDescriptors()
         switch Command(Array(arguments.dropFirst()), environment: environment) {
         case .version:
@@ -83,11 +93,13 @@ public enum Service {
             Process.forbidCoreDumps()
             return check(kind, asJSON: asJSON, environment)
         case .run(let kind):
-            return run(kind, environment)
+            return run(kind, environment, wrap)
         }
     }
 
-    private static func run(_ kind: FunctionKind, _ environment: Environment) -> Int32 {
+    private static func run(
+        _ kind: FunctionKind, _ environment: Environment, _ wrap: @escaping Wrapping
+    ) -> Int32 {
         Process.forbidCoreDumps()
         let configuration: Configuration
         do throws(ConfigurationError) {
@@ -98,7 +110,7 @@ public enum Service {
         }
         let status = ExitStatusBox()
         EventLoop.shared.start {
-            status.value = await serve(configuration, environment)
+            status.value = await serve(configuration, environment, wrap)
             EventLoop.shared.stop()
         }
         EventLoop.shared.run()
@@ -107,7 +119,9 @@ public enum Service {
 
     /// Listens and serves until a signal asks for the end.
     @EventLoopActor
-    private static func serve(_ configuration: Configuration, _ environment: Environment) async -> Int32 {
+    private static func serve(
+        _ configuration: Configuration, _ environment: Environment, _ wrap: Wrapping
+    ) async -> Int32 {
         let settings = configuration.service
         let sink = StandardErrorSink()
         let log = Log(
@@ -135,7 +149,7 @@ public enum Service {
             timeoutMilliseconds = settings.eventTimeoutMilliseconds
         }
         let server = HTTPServer(
-            handler: handler,
+            handler: wrap(handler),
             configuration: .init(
                 host: settings.host, port: settings.port, requestTimeoutMilliseconds: timeoutMilliseconds))
         let metricsServer: HTTPServer?

@@ -8,8 +8,9 @@ from programs import PATIENCE_SECONDS, Program
 
 
 class LocalCloud:
-    def __init__(self, directory):
-        self.program = Program("local-cloud", ["--directory", str(directory)], log_directory=directory, port=1)
+    def __init__(self, directory, *options):
+        self.program = Program("local-cloud", ["--directory", str(directory), *options], log_directory=directory,
+                               port=1)
         self.ready = json.loads(self.program.process.stdout.readline())
         assert self.ready["directory"] == str(directory)
         self.directory = directory

@@ -25,7 +25,7 @@ class Program:
     """One process, its standard error collected in a file that a failing test shows."""
 
     def __init__(self, name, arguments=(), environment=None, port=None, log_directory=None, preexec=None,
-                 prefix=()):
+                 prefix=(), path=None):
         self.port = port or free_port()
         self.name = name
         directory = pathlib.Path(log_directory)
@@ -34,8 +34,8 @@ class Program:
         variables = {"PATH": os.environ["PATH"], "HOST": "127.0.0.1", "PORT": str(self.port)}
         variables.update(environment or {})
         self.process = subprocess.Popen(
-            [*prefix, BUILD / name, *arguments], env=variables, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=self.log, preexec_fn=preexec)
+            [*prefix, path or BUILD / name, *arguments], env=variables, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=self.log, preexec_fn=preexec)
 
     def wait_until_listening(self):
         deadline = time.monotonic() + PATIENCE_SECONDS
