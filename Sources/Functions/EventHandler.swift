@@ -8,7 +8,7 @@ internal import Net
 /// twice.
 @EventLoopActor
 final class EventHandler: ServiceHandler {
-    private let jobs: JobSettings
+    private let jobs: JobTemplate
     private let reportsUndispatchable: Bool
     private let bigQuery: BigQuery
     private let kubernetes: Kubernetes
@@ -19,7 +19,7 @@ final class EventHandler: ServiceHandler {
     private let metrics: Metrics
 
     init(
-        jobs: JobSettings, reportsUndispatchable: Bool, bigQuery: BigQuery, kubernetes: Kubernetes,
+        jobs: JobTemplate, reportsUndispatchable: Bool, bigQuery: BigQuery, kubernetes: Kubernetes,
         topic: PubSubTopic, deadLetters: PubSubTopic?, push: PushVerifier?, log: Log,
         metrics: Metrics
     ) {
@@ -113,7 +113,7 @@ final class EventHandler: ServiceHandler {
         if event.kind == .question {
             // While the row is on its way the Job is made and the cluster's connection opened; nothing is
             // sent on it.
-            async let made = Self.makeJob(of: event, settings: jobs)
+            async let made = Self.makeJob(of: event, jobs)
             prepareCluster(course.deadline)
             insertion = await bigQuery.insert(event, deadline: course.deadline, context: course.context)
             job = await made
@@ -137,9 +137,11 @@ final class EventHandler: ServiceHandler {
         return acknowledge(event, .stored, "stored", course)
     }
 
-    private static func makeJob(of event: Event, settings: JobSettings) async -> Result<Job, Undispatchable> {
+    private static func makeJob(
+        of event: Event, _ template: JobTemplate
+    ) async -> Result<Job, Undispatchable> {
         do throws(Undispatchable) {
-            return .success(try Job(of: event, settings: settings))
+            return .success(try Job(of: event, template: template))
         } catch {
             return .failure(error)
         }

@@ -16,7 +16,7 @@ extension EventHandler {
             api: api(endpoints.container), log: parts.log,
             questionMilliseconds: parts.sharedQuestionMilliseconds)
         self.init(
-            jobs: JobSettings(configuration),
+            jobs: JobTemplate(JobSettings(configuration)),
             reportsUndispatchable: configuration.reportsUndispatchableQuestions,
             bigQuery: BigQuery(
                 table: configuration.eventsTable, project: parts.project, api: api(endpoints.bigQuery)),

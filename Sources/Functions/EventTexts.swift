@@ -6,21 +6,14 @@ extension Event {
     /// What makes BigQuery recognise a redelivery.
     var insertID: [UInt8] { InsertID.of(uuid: uuid, sha256: Crypto.sha256) }
 
-    /// All attributes as a JSON object in Python's form.
-    func attributesText(_ form: JSONPythonForm) -> [UInt8] {
-        var text: [UInt8] = []
-        text.reserveCapacity(1_024)
-        message.attributes.appendPythonText(to: &text, form: form)
-        return text
-    }
-
     /// Appends every attribute that has no column, as a JSON object in Python's form that stands inside a
     /// string.
     func appendOtherAttributes(to output: inout [UInt8], _ form: JSONPythonForm) {
         message.attributes.appendPythonText(to: &output, form: form.insideString, omittingColumns: true)
     }
 
-    /// Appends `{"message_id": …, "ordering_key": …}`, null where there is none, as it stands inside a string.
+    /// Appends `{"message_id": …, "ordering_key": …}`, null where there is none, as it stands inside a
+    /// string.
     func appendBackendMetadata(to output: inout [UInt8]) {
         output.append(literal: #"{\"message_id\": "#)
         Self.append(message.messageID, to: &output)

@@ -32,141 +32,91 @@ struct Job: Sendable {
 extension Job {
     /// The Job of a question, checked for what a cluster would refuse, or would take and never start.
     init(of event: Event, settings: JobSettings) throws(Undispatchable) {
+        try self.init(of: event, template: JobTemplate(settings))
+    }
+
+    /// As above, with a template that is ready.
+    init(of event: Event, template: JobTemplate) throws(Undispatchable) {
         let question = try Question(event)
-        let arguments = try Self.arguments(of: event)
         name = question.uuid.jobName
         eventUUID = Array(event.uuid)
-        var writer = JSONWriter(capacity: 1_536 + arguments.reduce(0) { $0 + $1.text.count * 5 / 4 })
-        writer.beginObject()
-        writer.member("apiVersion", "batch/v1")
-        writer.member("kind", "Job")
-        Self.writeMetadata(&writer, name, settings)
-        writer.key("spec")
-        writer.beginObject()
-        writer.member("completions", 1)
-        writer.member("parallelism", 1)
-        writer.member("suspend", true)
-        if let seconds = settings.ttlSecondsAfterFinished {
-            writer.member("ttlSecondsAfterFinished", seconds)
+        var body: [UInt8] = []
+        body.reserveCapacity(template.byteCount + 2_048 + event.message.data.count * 5 / 4)
+        func fill(_ hole: JobTemplate.Hole, _ text: String) {
+            body.append(contentsOf: template[before: hole])
+            body.append(contentsOf: text.utf8)
         }
-        if let limit = settings.backoffLimit { writer.member("backoffLimit", limit) }
-        if let seconds = settings.activeDeadlineSeconds { writer.member("activeDeadlineSeconds", seconds) }
-        Self.writeTemplate(&writer, question, arguments, settings)
-        writer.endObject()
-        writer.endObject()
-        body = writer.finish()
+        fill(.name, name)
+        body.append(contentsOf: template[before: .arguments])
+        try Self.appendArguments(of: event, to: &body)
+        fill(.tag, question.recipient.tag.text)
+        fill(.image, question.recipient.text)
+        fill(.containerName, name)
+        fill(.cpus, Self.cpus(question.cpus, default: template.defaultCPUs))
+        fill(.memory, Self.quoted(question.memory ?? template.defaultMemory))
+        fill(.ephemeralStorage, Self.quoted(question.ephemeralStorage ?? template.defaultEphemeralStorage))
+        body.append(contentsOf: template.end)
+        self.body = body
     }
 
-    private struct Argument {
-        let name: String
-        let text: [UInt8]
-    }
-
-    private static func writeMetadata(_ writer: inout JSONWriter, _ name: String, _ settings: JobSettings) {
-        writer.key("metadata")
-        writer.beginObject()
-        writer.key("labels")
-        writer.beginObject()
-        writer.member("kueue.x-k8s.io/queue-name", settings.queue)
-        if let priorityClass = settings.priorityClass {
-            writer.member("kueue.x-k8s.io/priority-class", priorityClass)
-        }
-        writer.endObject()
-        writer.member("name", name)
-        writer.endObject()
-    }
-
-    private static func writeTemplate(
-        _ writer: inout JSONWriter, _ question: Question, _ arguments: [Argument], _ settings: JobSettings
-    ) {
-        writer.key("template")
-        writer.beginObject()
-        writer.key("spec")
-        writer.beginObject()
-        writer.key("containers")
-        writer.beginArray()
-        writer.beginObject()
-        writer.key("args")
-        writer.beginArray()
-        for argument in arguments {
-            writer.string(argument.name)
-            writer.string(bytes: argument.text)
-        }
-        writer.endArray()
-        if !settings.command.isEmpty {
-            writer.key("command")
-            writer.beginArray()
-            for word in settings.command { writer.string(word) }
-            writer.endArray()
-        }
-        writeEnvironment(&writer, question.recipient, settings)
-        writer.member("image", settings.repositoryURL.image(of: question.recipient))
-        writer.member("name", question.uuid.jobName)
-        writeResources(&writer, question, settings)
-        writer.endObject()
-        writer.endArray()
-        writer.member("restartPolicy", "Never")
-        writer.member("serviceAccountName", settings.serviceAccount)
-        writer.endObject()
-        writer.endObject()
-    }
-
-    /// The last one is ours, for images that know only the topic's old name.
-    private static func writeEnvironment(
-        _ writer: inout JSONWriter, _ recipient: ServiceRevision, _ settings: JobSettings
-    ) {
-        writer.key("env")
-        writer.beginArray()
-        for (name, value) in [
-            ("TWINED_SERVICES_TOPIC_NAME", settings.topic), ("COMPUTE_PROVIDER", "GOOGLE_KUEUE"),
-            ("OCTUE_SERVICE_REVISION_TAG", recipient.tag.text), ("OCTUE_SERVICES_TOPIC_NAME", settings.topic),
-        ] {
-            writer.beginObject()
-            writer.member("name", name)
-            writer.member("value", value)
-            writer.endObject()
-        }
-        writer.endArray()
-    }
+    // MARK: Arguments
 
     /// `--attributes` always, inputs only where Python takes them for true; `children` never: its CLI has no
-    /// option for them. A dollar that the kubelet would expand is escaped.
-    private static func arguments(of event: Event) throws(Undispatchable) -> [Argument] {
-        let form = JSONPythonForm(escapesDollars: true)
-        var arguments = [Argument(name: "--attributes", text: event.attributesText(form))]
-        let inputs: [(String, StaticString)] = [
+    /// option for them.
+    private static func appendArguments(of event: Event, to body: inout [UInt8]) throws(Undispatchable) {
+        try append("--attributes", to: &body) { output in
+            event.message.attributes.appendPythonText(to: &output, form: argumentForm)
+        }
+        let inputs: [(StaticString, StaticString)] = [
             ("--input-values", "input_values"), ("--input-manifest", "input_manifest"),
         ]
-        for (name, key) in inputs {
+        for (option, key) in inputs {
             guard let value = event.input(key) else { continue }
-            var text: [UInt8] = []
-            text.reserveCapacity(value.rawRange.count * 9 / 8)
-            _ = value.appendPythonText(to: &text, form: form)
-            arguments.append(Argument(name: name, text: text))
+            body.append(literal: #"",""#)
+            try append(option, to: &body) { output in
+                _ = value.appendPythonText(to: &output, form: argumentForm)
+            }
         }
-        for argument in arguments where argument.text.count > EventLimits.argumentBytesMax {
-            throw .argumentTooLong(argument.name)
-        }
-        return arguments
     }
 
-    /// Attributes are always strings; a default of the CPUs that is a plain number is sent as one, as ever.
-    private static func writeResources(
-        _ writer: inout JSONWriter, _ question: Question, _ settings: JobSettings
-    ) {
-        writer.key("resources")
-        writer.beginObject()
-        writer.key("requests")
-        writer.beginObject()
-        if question.cpus == nil, let number = settings.defaultCPUs.integer {
-            writer.member("cpu", number)
-        } else {
-            writer.member("cpu", (question.cpus ?? settings.defaultCPUs).text)
+    /// A dollar that the kubelet would expand is escaped.
+    private static let argumentForm = JSONPythonForm(escapesDollars: true).insideString
+
+    /// Appends an option and its value, but for the quotes before and after both.
+    private static func append(
+        _ option: StaticString, to body: inout [UInt8], _ value: (inout [UInt8]) -> Void
+    ) throws(Undispatchable) {
+        body.append(literal: option)
+        body.append(literal: #"",""#)
+        let start = body.count
+        value(&body)
+        // What is executed is shorter: without the backslash before each quote and backslash.
+        if body.count - start > EventLimits.argumentBytesMax,
+            unescapedCount(body[start...]) > EventLimits.argumentBytesMax
+        {
+            throw .argumentTooLong(option.description)
         }
-        writer.member("memory", (question.memory ?? settings.defaultMemory).text)
-        writer.member(
-            "ephemeral-storage", (question.ephemeralStorage ?? settings.defaultEphemeralStorage).text)
-        writer.endObject()
-        writer.endObject()
     }
+
+    /// How many bytes a JSON string stands for, whose only escapes are those of quotes and backslashes.
+    private static func unescapedCount(_ text: ArraySlice<UInt8>) -> Int {
+        var count = 0
+        var isEscaped = false
+        for byte in text {
+            isEscaped = byte == UInt8(ascii: "\\") && !isEscaped
+            if !isEscaped { count += 1 }
+        }
+        return count
+    }
+
+    // MARK: Resources
+
+    /// Attributes are always strings; a default of the CPUs that is a plain number is sent as one, as ever.
+    private static func cpus(_ asked: Quantity?, default usual: Quantity) -> String {
+        if asked == nil, let number = usual.integer { return String(number) }
+        return quoted(asked ?? usual)
+    }
+
+    /// A quantity's grammar has nothing that would need an escape.
+    private static func quoted(_ quantity: Quantity) -> String { "\"\(quantity.text)\"" }
 }

@@ -108,8 +108,17 @@ public enum JSONPythonText {
         }
     }
 
-    private static func contains(_ byte: UInt8, _ bytes: Span<UInt8>, _ range: Range<Int>) -> Bool {
-        for position in range where bytes[position] == byte { return true }
+    static func contains(_ byte: UInt8, _ bytes: Span<UInt8>, _ range: Range<Int>) -> Bool {
+        var position = range.lowerBound
+        while position + 8 <= range.upperBound {
+            let difference = loadWord(bytes, at: position) ^ (WordMask.ones &* UInt64(byte))
+            if (difference &- WordMask.ones) & ~difference & WordMask.tops != 0 { return true }
+            position += 8
+        }
+        while position < range.upperBound {
+            if bytes[position] == byte { return true }
+            position += 1
+        }
         return false
     }
 }

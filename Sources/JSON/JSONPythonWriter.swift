@@ -70,18 +70,21 @@ struct JSONPythonWriter {
 
     private func escapesMax(_ range: Range<Int>, _ bytes: Span<UInt8>) -> Int {
         var sum = 0
-        for position in range {
-            let byte = bytes[position]
-            if byte >= 0x80 {
-                // Two to four bytes become six to twelve, or seven to fourteen.
-                sum += 3
-            } else if byte == 0x7F || byte == 0x24 {
-                sum += 6
-            } else if byte == 0x5C {
-                sum += 2
+        var position = range.lowerBound
+        // A mask may have bits too many behind its first, never too few.
+        while position + 8 <= range.upperBound {
+            let word = loadWord(bytes, at: position)
+            // Two to four bytes become six to twelve, or seven to fourteen.
+            sum += (word & WordMask.tops).nonzeroBitCount * 3
+            var others = WordMask.special(word) & ~word
+            if form.escapesDollars {
+                let difference = word ^ (WordMask.ones &* 0x24)
+                others |= (difference &- WordMask.ones) & ~difference & WordMask.tops
             }
+            sum += others.nonzeroBitCount * 6
+            position += 8
         }
-        return sum
+        return sum + (range.upperBound - position) * 6
     }
 
     private mutating func write(
@@ -190,7 +193,7 @@ struct JSONPythonWriter {
         let start = Tape.offset(of: tape[index])
         let end = start + Int(tape[index + 1])
         JSONEscaping.quote(&output, escaping)
-        if form.escapesDollars {
+        if form.escapesDollars, mayHoldDollar(Tape.tag(of: tape[index]), bytes, start..<end) {
             var dollars = DollarEscaping(escaping)
             stringEscapingDollars(bytes, start..<end, &dollars, to: &output)
         } else if Tape.tag(of: tape[index]) == .plainString {
@@ -199,6 +202,12 @@ struct JSONPythonWriter {
             content(bytes, start..<end, to: &output)
         }
         JSONEscaping.quote(&output, escaping)
+    }
+
+    /// Whether a string may hold a dollar, as itself or as an escape.
+    private func mayHoldDollar(_ tag: Tag, _ bytes: Span<UInt8>, _ range: Range<Int>) -> Bool {
+        JSONPythonText.contains(0x24, bytes, range)
+            || tag == .escapedString && JSONPythonText.contains(0x75, bytes, range)
     }
 
     /// Writes the content of a string, each escape in Python's own spelling.

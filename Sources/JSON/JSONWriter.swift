@@ -161,6 +161,13 @@ public struct JSONWriter: Sendable {
         endValue()
     }
 
+    /// Writes a value that is JSON text already, appended by `body`. It is not looked at.
+    public mutating func raw(appending body: (inout [UInt8]) -> Void) {
+        beginValue()
+        body(&output)
+        endValue()
+    }
+
     /// Writes a string whose content needs no escaping and is appended by `body`, such as base64, or a text
     /// in a form that stands inside a string.
     ///
