@@ -15,14 +15,7 @@ enum JSONScanner {
         var hasEscape = false
         var hasUnicode = false
         while true {
-            while position + 8 <= end {
-                let special = WordMask.special(loadWord(bytes, at: position))
-                if special != 0 {
-                    position += special.trailingZeroBitCount >> 3
-                    break
-                }
-                position += 8
-            }
+            position = skipPlainWords(bytes, from: position, to: end)
             guard position < end else { throw JSONError(.unexpectedEnd, at: end) }
             let byte = bytes[position]
             if byte == 0x22 {
@@ -42,6 +35,25 @@ enum JSONScanner {
                 if byte == 0x7F { hasUnicode = true }
                 position += 1
             }
+        }
+    }
+
+    /// The first byte from `start` on that ends a run of plain characters, or a position less than eight
+    /// before `end`.
+    ///
+    /// Safe for every argument: what is read is checked to be within the bytes first.
+    @inline(__always)
+    private static func skipPlainWords(_ bytes: Span<UInt8>, from start: Int, to end: Int) -> Int {
+        precondition(start >= 0 && end <= bytes.count, "the scan stays within the bytes")
+        var position = start
+        return unsafe bytes.withUnsafeBytes { source in
+            while position + 8 <= end {
+                let word = unsafe source.loadUnaligned(fromByteOffset: position, as: UInt64.self)
+                let special = WordMask.special(UInt64(littleEndian: word))
+                if special != 0 { return position + special.trailingZeroBitCount >> 3 }
+                position += 8
+            }
+            return position
         }
     }
 

@@ -139,7 +139,7 @@ public final class ByteStream {
     /// Gives `receiver` what has come already. Returns whether it got anything, the end included.
     public func readAvailable(into receiver: inout some ByteReceiver) throws(StreamError) -> Bool {
         while true {
-            if let tls {
+            if let tls, tls.hasInput {
                 switch try unsafe tls.read(into: Self.scratch) {
                 case .bytes(let count):
                     give(count, to: &receiver)
@@ -147,12 +147,11 @@ public final class ByteStream {
                 case .end:
                     receiver.receiveEnd()
                     return true
-                case .needsMore where reachedEnd:
-                    // Cut off without a farewell: RFC 8446 section 6.1.
-                    throw .closed
                 case .needsMore: break
                 }
             }
+            // Cut off without a farewell: RFC 8446 section 6.1.
+            if reachedEnd, tls != nil { throw .closed }
             guard let count = try receiveAvailable() else { return false }
             if let tls {
                 if count > 0 { unsafe tls.feed(UnsafeRawBufferPointer(rebasing: Self.scratch[..<count])) }

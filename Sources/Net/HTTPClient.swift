@@ -122,8 +122,10 @@ public final class HTTPClient: HTTPExchange {
     /// The request in two pieces, the second of which is empty for most: a large body is not copied behind
     /// its head.
     private static func parts(of request: HTTPRequest, hostField: String) -> (first: [UInt8], rest: [UInt8]) {
-        let head = HTTPSerializer.requestHead(request, hostField: hostField)
-        return request.body.count <= bodyBytesBehindHeadMax ? (head + request.body, []) : (head, request.body)
+        var head = HTTPSerializer.requestHead(request, hostField: hostField)
+        if request.body.count > bodyBytesBehindHeadMax { return (head, request.body) }
+        head.append(contentsOf: request.body)
+        return (head, [])
     }
 
     private static let bodyBytesBehindHeadMax = 32_768

@@ -219,7 +219,14 @@ public final class HTTPServer {
                 try await stream.write(bytes, deadline: clock.bodyDeadline)
             case .handle(let request):
                 connection.phase = .handling
-                let response = await response(to: request, deadline: handlingDeadline(clock))
+                let response: HTTPResponse
+                if let refusal = refusal() {
+                    response = refusal
+                } else {
+                    requestsInFlight += 1
+                    response = await handler.handle(request, deadline: handlingDeadline(clock))
+                    requestsInFlight -= 1
+                }
                 if stream.isClosed { throw .closed }  // The drain has answered in the handler's place.
                 connection.phase = .reading
                 let bytes = machine.answer(response, date: date(), closes: isDraining)
@@ -252,16 +259,13 @@ public final class HTTPServer {
         return Deadline(nanoseconds: head &+ configuration.requestTimeoutMilliseconds &* 1_000_000)
     }
 
-    private func response(to request: consuming HTTPRequest, deadline: Deadline) async -> HTTPResponse {
+    /// The answer to a request that is not handed on; nil where it is.
+    private func refusal() -> HTTPResponse? {
         if isDraining { return .text(503, "shutting down; try again\n") }
-        if requestsInFlight >= limits.requestsInFlightMax {
-            var response = HTTPResponse.text(503, "too many requests at once; try again later\n")
-            response.fields.append("Retry-After", "1")
-            return response
-        }
-        requestsInFlight += 1
-        defer { requestsInFlight -= 1 }
-        return await handler.handle(request, deadline: deadline)
+        guard requestsInFlight >= limits.requestsInFlightMax else { return nil }
+        var response = HTTPResponse.text(503, "too many requests at once; try again later\n")
+        response.fields.append("Retry-After", "1")
+        return response
     }
 
     /// A program that ends does not wait long for clients that do not close their side.

@@ -322,8 +322,11 @@ final class TLSSession {
         }
     }
 
-    /// Whether bytes of the peer's are here that have not been read.
-    var hasInput: Bool { unsafe SSL_has_pending(ssl) == 1 || BIO_ctrl_pending(input) > 0 }
+    /// Whether bytes of the peer's are here that have not been read, or its closing message was.
+    var hasInput: Bool {
+        unsafe SSL_has_pending(ssl) == 1 || BIO_ctrl_pending(input) > 0
+            || SSL_get_shutdown(ssl) & SSL_RECEIVED_SHUTDOWN != 0
+    }
 
     /// Encrypts some of `bytes`. Returns how many.
     func write(_ bytes: ArraySlice<UInt8>) throws(StreamError) -> Int {
