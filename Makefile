@@ -3,13 +3,13 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup demo run test test-unit test-system test-clients test-sanitized simulate hostile injection
-.PHONY: linear lint format fuzz soak kill-points release image clean
+.PHONY: bench-peers bench-peers-test linear lint format fuzz soak kill-points release image clean
 
 SECONDS ?= 60
 COUNT ?= 20000
 
 help: ## List the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup:
 	@scripts/set-up build
@@ -29,12 +29,19 @@ test-unit: setup
 
 test-system: release
 	@scripts/set-up test
-	.build/venv/bin/python -m pytest Tests/SystemTests -m "not clients"
+	.build/venv/bin/python -m pytest Tests/SystemTests -m "not clients and not peers"
 
 test-clients: release ## Only the tests with the Pub/Sub emulator, the SDK, kubectl and gcloud
 	@scripts/set-up test
 	@scripts/set-up clients
 	.build/venv/bin/python -m pytest Tests/SystemTests -m clients -rs
+
+bench-peers: setup ## build/peers/go and build/peers/hummingbird: what a user would pick instead, to measure beside it
+	bench/peers/build
+
+bench-peers-test: release bench-peers ## That the peers do the same work: rows, Jobs, calls and answers beside ours
+	@scripts/set-up test
+	.build/venv/bin/python -m pytest Tests/SystemTests -m peers
 
 # Optimised, so that a second holds hundreds of seeds, but with what `@testable` needs. Asserts nothing by the clock.
 simulate: setup ## The shipped handler in a world of faults: 1,000 seeds, or as many as SECONDS=300 gives
@@ -84,4 +91,4 @@ image: release ## build/image (OCI layout) and build/image.tar: the program from
 	@scripts/image
 
 clean: ## Remove what was built
-	rm -rf .build .build-release .build-simulate .build-fuzz .build-asan build
+	rm -rf .build .build-release .build-simulate .build-fuzz .build-asan bench/peers/hummingbird-app/.build-peers build
