@@ -1,7 +1,7 @@
 /// One figure of one scenario, measured twice: by an earlier run, or by another target of the same run.
-public struct Comparison: Equatable, Sendable {
+package struct Comparison: Equatable, Sendable {
     /// What can be said of the difference.
-    public enum Verdict: String, Sendable {
+    package enum Verdict: String, Sendable {
         /// The ranges of the rounds overlap, or the medians are too close to tell apart.
         case same
         case better
@@ -12,15 +12,15 @@ public struct Comparison: Equatable, Sendable {
 
     /// Medians that differ by less are called the same, however narrow the ranges are: a machine's speed
     /// moves by as much from one hour to the next.
-    public static let smallestRatio = 1.05
+    package static let smallestRatio = 1.05
 
-    public let scenario: String
-    public let target: String
-    public let figure: Figure
-    public let before: Spread
-    public let after: Spread
+    package let scenario: String
+    package let target: String
+    package let figure: Figure
+    package let before: Spread
+    package let after: Spread
 
-    public init(scenario: String, target: String, figure: Figure, before: Spread, after: Spread) {
+    package init(scenario: String, target: String, figure: Figure, before: Spread, after: Spread) {
         self.scenario = scenario
         self.target = target
         self.figure = figure
@@ -29,12 +29,12 @@ public struct Comparison: Equatable, Sendable {
     }
 
     /// `after` over `before`; nil where `before` is zero.
-    public var ratio: Double? { before.median == 0 ? nil : after.median / before.median }
+    package var ratio: Double? { before.median == 0 ? nil : after.median / before.median }
 
     /// Whether every round of one lies beyond every round of the other.
-    public var isOutsideSpread: Bool { !before.overlaps(after) }
+    package var isOutsideSpread: Bool { !before.overlaps(after) }
 
-    public var verdict: Verdict {
+    package var verdict: Verdict {
         guard isOutsideSpread, isLarge else { return .same }
         switch figure.better {
         case .lower: return after.median < before.median ? .better : .worse
@@ -49,7 +49,7 @@ public struct Comparison: Equatable, Sendable {
     }
 
     /// Every figure that both runs have for the same scenario and the same target.
-    public static func between(_ before: BenchmarkResult, and after: BenchmarkResult) -> [Comparison] {
+    package static func between(_ before: BenchmarkResult, and after: BenchmarkResult) -> [Comparison] {
         after.scenarios.flatMap { scenario in
             after.targets.flatMap { target in
                 after.figures(of: scenario.name).compactMap { figure -> Comparison? in
@@ -65,7 +65,7 @@ public struct Comparison: Equatable, Sendable {
     }
 
     /// A target beside another one of the same run: `before` is the reference.
-    public static func of(_ target: String, beside reference: String, in result: BenchmarkResult)
+    package static func of(_ target: String, beside reference: String, in result: BenchmarkResult)
         -> [Comparison]
     {
         result.scenarios.flatMap { scenario in

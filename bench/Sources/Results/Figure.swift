@@ -1,5 +1,5 @@
 /// What can be measured in a round. The names are those of the JSON file.
-public enum Figure: String, Codable, CaseIterable, CodingKeyRepresentable, Sendable {
+package enum Figure: String, Codable, CaseIterable, CodingKeyRepresentable, Sendable {
     // Latency of an answer, from the moment at which the request should have been sent.
     case latencyP50, latencyP90, latencyP99, latencyP999, latencyMaximum, latencyMean
     case eventsPerSecond
@@ -26,7 +26,7 @@ public enum Figure: String, Codable, CaseIterable, CodingKeyRepresentable, Senda
     case errorShare
 
     /// The unit in which the value stands in the file.
-    public enum Unit: String, Sendable {
+    package enum Unit: String, Sendable {
         case milliseconds = "ms"
         case perSecond = "/s"
         case mebibytes = "MiB"
@@ -38,12 +38,12 @@ public enum Figure: String, Codable, CaseIterable, CodingKeyRepresentable, Senda
     }
 
     /// Whether less is better, or more; nil where neither is.
-    public enum Direction: Sendable { case lower, higher }
+    package enum Direction: Sendable { case lower, higher }
 
-    public var unit: Unit { description.unit }
+    package var unit: Unit { description.unit }
     /// A few words for tables and axes.
-    public var title: String { description.title }
-    public var better: Direction? { description.better }
+    package var title: String { description.title }
+    package var better: Direction? { description.better }
 
     private var description: (title: String, unit: Unit, better: Direction?) {
         switch self {

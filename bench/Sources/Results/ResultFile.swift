@@ -1,14 +1,14 @@
-public import Foundation
+package import Foundation
 
 /// Results as files.
-public enum ResultFile {
+package enum ResultFile {
     /// Why a file is no result that can be used.
-    public struct Unreadable: Error, CustomStringConvertible {
-        public let description: String
+    package struct Unreadable: Error, CustomStringConvertible {
+        package let description: String
     }
 
     /// Reads a result; a file in another form is an error that says so.
-    public static func read(_ file: URL) throws -> BenchmarkResult {
+    package static func read(_ file: URL) throws -> BenchmarkResult {
         struct Form: Decodable { let format: Int }
         let data: Data
         do {
@@ -28,7 +28,7 @@ public enum ResultFile {
     }
 
     /// Writes a result so that two of them can be compared line by line.
-    public static func write(_ result: BenchmarkResult, to file: URL) throws {
+    package static func write(_ result: BenchmarkResult, to file: URL) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         var data = try encoder.encode(result)
@@ -39,7 +39,7 @@ public enum ResultFile {
     }
 
     /// The newest committed result: files are called `DATE-COMMIT.json`, so the last name is the newest.
-    public static func newest(in folder: URL, extent: BenchmarkResult.Extent? = nil) throws
+    package static func newest(in folder: URL, extent: BenchmarkResult.Extent? = nil) throws
         -> BenchmarkResult?
     {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []

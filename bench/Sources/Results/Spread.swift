@@ -1,13 +1,13 @@
 /// The median of some rounds, with how far they lie apart.
-public struct Spread: Equatable, Sendable {
-    public let median: Double
-    public let minimum: Double
-    public let maximum: Double
+package struct Spread: Equatable, Sendable {
+    package let median: Double
+    package let minimum: Double
+    package let maximum: Double
     /// How many rounds there were.
-    public let count: Int
+    package let count: Int
 
     /// Nil without values: a figure that was not measured has no median.
-    public init?(_ values: [Double]) {
+    package init?(_ values: [Double]) {
         guard let median = Self.median(of: values), let minimum = values.min(), let maximum = values.max()
         else { return nil }
         self.median = median
@@ -17,7 +17,7 @@ public struct Spread: Equatable, Sendable {
     }
 
     /// The middle value; the mean of the two middle ones where their number is even.
-    public static func median(of values: [Double]) -> Double? {
+    package static func median(of values: [Double]) -> Double? {
         if values.isEmpty { return nil }
         let sorted = values.sorted()
         let middle = sorted.count / 2
@@ -25,7 +25,7 @@ public struct Spread: Equatable, Sendable {
     }
 
     /// Whether the two ranges have a point in common.
-    public func overlaps(_ other: Spread) -> Bool {
+    package func overlaps(_ other: Spread) -> Bool {
         minimum <= other.maximum && other.minimum <= maximum
     }
 }
