@@ -22,6 +22,8 @@ let package = Package(
         .target(name: "CLinux"),
         // The result of a run, what is computed from it, and nothing that measures.
         .target(name: "Results", swiftSettings: strict),
+        // A result as one page of HTML.
+        .target(name: "Report", dependencies: ["Results"], swiftSettings: strict),
         // One thread, one epoll: closed and open loops over kept connections.
         .target(
             name: "LoadGenerator",
@@ -30,10 +32,11 @@ let package = Package(
         .executableTarget(
             name: "Bench",
             dependencies: [
-                "CLinux", "Results", "LoadGenerator",
+                "CLinux", "Results", "Report", "LoadGenerator",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
+        .testTarget(name: "ReportTests", dependencies: ["Report", "Results"], swiftSettings: strict),
         .testTarget(name: "ResultsTests", dependencies: ["Results"], swiftSettings: strict),
     ],
     cLanguageStandard: .c17

@@ -4,5 +4,5 @@ import ArgumentParser
 struct Bench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench", abstract: "Measures the two functions, or any program that does their work.",
-        subcommands: [])
+        subcommands: [ReportCommand.self])
 }
