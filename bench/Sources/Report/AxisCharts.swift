@@ -38,18 +38,14 @@ enum AxisCharts {
         _ points: [LineChart.Point], _ vertical: Vertical
     ) -> (Scale, [LineChart.Tick])? {
         guard let low = points.map(\.low).min(), let high = points.map(\.high).max() else { return nil }
-        let values: [Double]
-        let form: Scale.Form
-        if vertical == .logarithmic, low > 0 {
-            values = Ticks.logarithmic(from: low, to: high)
-            form = .logarithmic
-        } else {
-            values = Ticks.linear(upTo: high)
-            form = .linear
+        func labelled(_ values: [Double]) -> [LineChart.Tick] {
+            values.map { .init(value: $0, text: NumberText.short($0)) }
         }
-        guard let first = values.first, let last = values.last, first < last else { return nil }
-        return (
-            Scale(form, from: first, to: last), values.map { .init(value: $0, text: NumberText.short($0)) }
-        )
+        if vertical == .logarithmic, low > 0 {
+            let (scale, values) = Ticks.logarithmicAxis(from: low, to: high)
+            return (scale, labelled(values))
+        }
+        let values = Ticks.linear(upTo: high)
+        return (Scale(.linear, from: 0, to: values[values.count - 1]), labelled(values))
     }
 }

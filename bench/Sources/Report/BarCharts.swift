@@ -27,19 +27,20 @@ enum BarCharts {
             scenario.title, BarTable(rows: groups, unit: "ms since exec").markup(targets: targets))
     }
 
-    /// The phases that most rounds have, each with its median start and end, in the order of their ends.
+    /// The moments that most rounds have, in the order of their medians, each with the stretch from the one
+    /// before.
     static func medians(_ rounds: [[Phase]]) -> [Phase] {
         let measured = rounds.filter { !$0.isEmpty }
         var names: [String] = []
         for phase in measured.joined() where !names.contains(phase.name) { names.append(phase.name) }
-        return names.compactMap { name -> Phase? in
-            let found = measured.compactMap { phases in phases.first { $0.name == name } }
-            guard found.count * 2 > measured.count,
-                let start = Spread(found.map(\.startMilliseconds)),
-                let end = Spread(found.map(\.endMilliseconds))
-            else { return nil }
-            return Phase(name: name, startMilliseconds: start.median, endMilliseconds: end.median)
-        }.sorted { $0.endMilliseconds < $1.endMilliseconds }
+        let moments = names.compactMap { name -> (name: String, time: Double)? in
+            let times = measured.compactMap { phases in phases.first { $0.name == name }?.endMilliseconds }
+            guard times.count * 2 > measured.count else { return nil }
+            return Spread(times).map { (name, $0.median) }
+        }.sorted { $0.time < $1.time }
+        return zip(moments, [0] + moments.map(\.time)).map { moment, start in
+            Phase(name: moment.name, startMilliseconds: start, endMilliseconds: moment.time)
+        }
     }
 
     // MARK: Memory

@@ -36,8 +36,7 @@ struct BarTable {
         let body = rows.flatMap { group in
             let heading = group.heading.map {
                 Markup.element(
-                    "tr", ["class": "heading"],
-                    [Markup.text("th", ["scope": "rowgroup"], $0), bar([], nil, ticks, extent), "<td></td>"])
+                    "tr", ["class": "heading"], Markup.text("th", ["scope": "rowgroup", "colspan": "3"], $0))
             }
             return (heading.map { [$0] } ?? []) + group.rows.map { line($0, ticks, extent, targets) }
         }

@@ -164,26 +164,25 @@ struct LineChart {
             ])
     }
 
-    /// The names at the ends of the lines, moved apart where the lines end close together.
+    /// The names beside the chart, moved apart where lines end close together, each joined to its line's end.
     private func labels() -> String {
-        let ends = lines.compactMap { line in line.points.last.map { (line, py($0.y)) } }
+        let ends = lines.compactMap { line in line.points.last.map { (line, px($0.x), py($0.y)) } }
         let places = Self.spread(
-            ends.map(\.1), distance: Self.labelDistance, within: Self.top...(Self.top + plotHeight))
+            ends.map(\.2), distance: Self.labelDistance, within: Self.top...(Self.top + plotHeight))
+        let edge = Self.left + plotWidth
         return zip(ends, places).map { end, place in
-            let start = end.0.points.last.map { px($0.x) } ?? 0
+            let corners = [(end.1 + 4, end.2), (max(edge, end.1) + 4, end.2), (edge + 11, place)]
             let leader = Markup.empty(
                 "polyline",
                 [
                     "class": "leader",
-                    "points": "\(Markup.number(start + 4)),\(Markup.number(end.1)) "
-                        + "\(Markup.number(start + 10)),\(Markup.number(place))",
+                    "points": corners.map { "\(Markup.number($0.0)),\(Markup.number($0.1))" }
+                        .joined(separator: " "),
                 ])
             let name = Markup.text(
                 "text",
-                [
-                    "class": "label", "x": Markup.number(start + 13), "y": Markup.number(place),
-                    "dy": "0.32em",
-                ], end.0.name)
+                ["class": "label", "x": Markup.number(edge + 14), "y": Markup.number(place), "dy": "0.32em"],
+                end.0.name)
             return Markup.element("g", ["class": "t\(end.0.target)"], leader + name)
         }.joined()
     }

@@ -4,6 +4,9 @@ import Results
 enum PercentileCurves {
     /// Beyond this a round of some seconds says nothing.
     private static let finest = 99.99
+    /// Where the curves begin: the quickest answers of a load are those of its first moment, and would
+    /// stretch the axis for nothing.
+    private static let first = 10.0
 
     /// The chart of a scenario; nil where no latency was measured.
     static func chart(of scenario: Scenario, in result: BenchmarkResult) -> String? {
@@ -13,14 +16,13 @@ enum PercentileCurves {
         }
         let points = lines.flatMap(\.points)
         guard let low = points.map(\.low).min(), let high = points.map(\.high).max(), low > 0,
-            let last = points.map(\.x).max(), last > 0
+            let last = points.map(\.x).max(), last > first
         else { return nil }
-        let ticks = Ticks.logarithmic(from: low, to: high)
-        guard let lower = ticks.first, let upper = ticks.last, lower < upper else { return nil }
+        let (scale, ticks) = Ticks.logarithmicAxis(from: low, to: high)
         let chart = LineChart(
-            title: scenario.title, lines: lines, x: Scale(.percentile, from: 0, to: last),
+            title: scenario.title, lines: lines, x: Scale(.percentile, from: first, to: last),
             xTicks: Ticks.percentiles(upTo: last).map { .init(value: $0, text: NumberText.percentile($0)) },
-            xTitle: "percentile of answers", y: Scale(.logarithmic, from: lower, to: upper),
+            xTitle: "percentile of answers", y: scale,
             yTicks: ticks.map { .init(value: $0, text: NumberText.short($0)) }, yTitle: "latency, ms",
             extremes: .band)
         return chart.markup()
@@ -29,7 +31,8 @@ enum PercentileCurves {
     /// The median of the rounds at each percentile that most of them have.
     static func curve(_ rounds: [[PercentilePoint]]) -> [LineChart.Point] {
         var found: [Double: [Double]] = [:]
-        for point in rounds.joined() where point.percentile <= finest && point.milliseconds > 0 {
+        for point in rounds.joined()
+        where (first...finest).contains(point.percentile) && point.milliseconds > 0 {
             found[point.percentile, default: []].append(point.milliseconds)
         }
         let needed = rounds.filter { !$0.isEmpty }.count / 2 + 1

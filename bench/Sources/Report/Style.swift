@@ -1,5 +1,5 @@
-/// The page's one style sheet. The colours are told apart by people who see fewer of them (Okabe and Ito's set,
-/// lightened where the background is dark), and never say anything alone.
+/// The page's one style sheet. The colours are told apart by people who see fewer of them (after Okabe and
+/// Ito), are lighter where the background is dark, and never say anything alone.
 enum Style {
     static let sheet = """
         :root {
@@ -43,6 +43,8 @@ enum Style {
         td.number, td.goal, td.verdict { white-space: nowrap; }
         td.number small { display: block; color: var(--soft); font-size: 11.5px; }
         td.goal { color: var(--soft); }
+        tbody th, thead th:first-child { position: sticky; left: 0; background: var(--page); }
+        .mark { display: inline-block; width: 1.3em; }
         .held { font-weight: 600; }
         .good { color: var(--good); } .bad { color: var(--bad); font-weight: 600; }
         figure { margin: 16px 0 0; min-width: 0; }
@@ -64,15 +66,14 @@ enum Style {
         svg text.label { fill: var(--colour); font-weight: 600; }
         table.bars { width: 100%; max-width: 860px; border-collapse: collapse; }
         table.bars th, table.bars td { padding: 0; border: 0; vertical-align: middle; }
-        table.bars th { width: 11.5em; padding-right: 10px; line-height: 1.2; }
+        table.bars th:not([colspan]) { width: 11.5em; }
+        table.bars th { padding-right: 10px; line-height: 1.2; }
         table.bars th.unit, table.bars th.phase { color: var(--soft); font-size: 13px; }
         table.bars td.number { width: 7.5em; padding-left: 10px; }
         table.bars tr.heading th { padding: 8px 10px 2px 0; font-weight: 600; font-size: 13.5px; }
         table.bars tr + tr > * { border: 0; }
-        table.bars td.bar { height: 1px; }
         table.bars svg { display: block; overflow: visible; }
         table.bars svg.key { display: inline-block; }
-        table.bars .heading svg:not(.key) { height: 100%; }
         .bar { fill: var(--colour); }
         rect.bar:not(.strong) { opacity: 0.38; }
         .extremes { stroke: var(--text); stroke-width: 1.2; }
@@ -81,7 +82,7 @@ enum Style {
         @media (max-width: 560px) {
           main { padding: 20px 14px 48px; }
           th, td { padding-right: 12px; }
-          table.bars th { width: 8.2em; font-size: 12.5px; padding-right: 6px; }
+          table.bars th:not([colspan]) { width: 8.4em; font-size: 12.5px; padding-right: 6px; }
           table.bars td.number { width: 6em; font-size: 12.5px; padding-left: 6px; }
         }
         @media print { details > * { display: block; } }

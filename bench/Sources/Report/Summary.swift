@@ -42,9 +42,11 @@ enum Summary {
         var table = Table(["figure"])
         table.head += targets.all.map { targets.heading($0.number, $0.name) }
         table.head += targets.names.dropFirst().map { .text("ratio to \($0)") }
-        table.head += [.text("goal"), .text("")]
+        table.head.append(.text("goal"))
         table.rows = outcomes.map { row($0, targets, result) }
-        return table.markup()
+        let reached = outcomes.filter(\.isReached).count
+        let lead = "\(reached) of \(outcomes.count) goals are reached (✓)."
+        return Markup.text("p", ["class": "lead"], lead) + table.markup()
     }
 
     private static func row(
@@ -54,7 +56,12 @@ enum Summary {
         let spreads = targets.names.map {
             result.spread(of: goal.figure, scenario: goal.scenario, target: $0)
         }
-        var cells = [Table.Cell.text(goal.title)]
+        let verdict = outcome.isReached ? ("good", "reached", "✓") : ("bad", "missed", "✗")
+        let mark = Markup.text(
+            "span",
+            ["class": "mark \(verdict.0)", "role": "img", "aria-label": verdict.1, "title": verdict.1],
+            verdict.2)
+        var cells = [Table.Cell(content: mark + Markup.escaped(goal.title), classes: nil)]
         cells += spreads.map { $0?.cell(of: goal.figure) ?? .text("–", "number") }
         cells += zip(targets.names, spreads).dropFirst().map { name, spread in
             guard let spread, spread.median > 0 else { return .text("–", "number") }
@@ -66,8 +73,6 @@ enum Summary {
             goal.atMost.map { "≤ \(NumberText.short($0))" }
             ?? goal.atLeast.map { "≥ \(NumberText.short($0))" } ?? ""
         cells.append(.text(bound + (goal.reference.map { " × \($0)" } ?? unit(of: goal.figure)), "goal"))
-        cells.append(
-            outcome.isReached ? .text("✓ reached", "verdict good") : .text("✗ missed", "verdict bad"))
         return cells
     }
 

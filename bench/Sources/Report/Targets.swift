@@ -45,8 +45,14 @@ extension BenchmarkResult {
 }
 
 extension Figure {
-    /// For headings: `p50, ms`.
-    var heading: String { unit.rawValue.isEmpty ? title : "\(title), \(unit.rawValue)" }
+    /// For headings: `p50, ms`, `events a second`.
+    var heading: String {
+        switch unit {
+        case .count: title
+        case .perSecond: "\(title) a second"
+        default: "\(title), \(unit.rawValue)"
+        }
+    }
 }
 
 extension Spread {

@@ -27,9 +27,22 @@ package enum Ticks {
         return candidates.filter { $0 >= lower && $0 <= upper ?? .infinity }
     }
 
+    /// A logarithmic axis that is little longer than the values need, and the ticks on it: two at least.
+    package static func logarithmicAxis(from minimum: Double, to maximum: Double) -> (Scale, [Double]) {
+        let enclosing = logarithmic(from: minimum, to: maximum)
+        let lower = max(enclosing[0], minimum / margin)
+        let upper = min(enclosing[enclosing.count - 1], maximum * margin)
+        let inside = enclosing.filter { $0 >= lower && $0 <= upper }
+        if inside.count >= 2 { return (Scale(.logarithmic, from: lower, to: upper), inside) }
+        return (Scale(.logarithmic, from: enclosing[0], to: enclosing[enclosing.count - 1]), enclosing)
+    }
+
+    /// What an axis has beyond its values, as a ratio.
+    private static let margin = 1.2
+
     /// The percentiles that people name, up to `maximum`.
     package static func percentiles(upTo maximum: Double) -> [Double] {
-        [0, 50, 90, 99, 99.9, 99.99, 99.999].filter { $0 <= maximum + 1e-9 }
+        [50, 90, 99, 99.9, 99.99, 99.999].filter { $0 <= maximum + 1e-9 }
     }
 
     /// Exact where a product with a power of ten would not be: 0.3 and not 0.30000000000000004.

@@ -77,7 +77,7 @@ struct PageTests {
         let table = try #require(Summary.table(Self.goals, in: Example.result()))
         #expect(table.contains("0.50\u{202F}×"))
         #expect(table.contains("≤ 0.55 × go"))
-        #expect(table.contains("✓ reached") && table.contains("✗ missed"))
+        #expect(table.contains("1 of 2 goals are reached") && table.contains("\"missed\""))
     }
 
     @Test("what differs from the last result is named, what does not is only counted")
@@ -95,17 +95,20 @@ struct DrawingTests {
         values.map { PercentilePoint(percentile: $0.key, milliseconds: $0.value) }
     }
 
-    @Test("a curve has the median of the rounds at each percentile that most of them have, and no maximum")
+    @Test(
+        "a curve has the median of the rounds at each percentile that most of them have, without the extremes"
+    )
     func curve() {
         let curve = PercentileCurves.curve([
-            points([50: 1, 99: 4, 100: 9]), points([50: 3, 99: 5, 100: 9]), points([50: 2, 99.9: 8, 100: 9]),
+            points([0: 0.1, 50: 1, 99: 4, 100: 9]), points([0: 0.1, 50: 3, 99: 5, 100: 9]),
+            points([50: 2, 99.9: 8, 100: 9]),
         ])
         #expect(curve.map(\.x) == [50, 99])
         #expect(curve.map(\.y) == [2, 4.5])
         #expect(curve.map(\.low) == [1, 4] && curve.map(\.high) == [3, 5])
     }
 
-    @Test("phases are the medians of their rounds, in the order of their ends")
+    @Test("phases end at the medians of their rounds, in that order, and begin where the one before ends")
     func phases() {
         func phase(_ name: String, _ end: Double) -> Phase {
             Phase(name: name, startMilliseconds: 0, endMilliseconds: end)
@@ -115,6 +118,7 @@ struct DrawingTests {
             [phase("early", 9), phase("late", 9), phase("rare", 1)],
         ])
         #expect(medians.map(\.name) == ["early", "late"])
+        #expect(medians.map(\.startMilliseconds) == [0, 2])
         #expect(medians.map(\.endMilliseconds) == [2, 5])
     }
 

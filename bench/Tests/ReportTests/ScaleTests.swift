@@ -81,10 +81,24 @@ struct ScaleTests {
         }
     }
 
+    @Test("a logarithmic axis is little longer than its values need, and has two ticks at least")
+    func tightAxis() {
+        for (minimum, maximum) in [(0.06, 4.8), (11, 19), (1, 1), (0.2, 900)] {
+            let (scale, ticks) = Ticks.logarithmicAxis(from: minimum, to: maximum)
+            #expect(ticks.count >= 2)
+            #expect(ticks.allSatisfy { (0...1).contains(scale.fraction(of: $0)) })
+            #expect((0...1).contains(scale.fraction(of: minimum)))
+            #expect((0...1).contains(scale.fraction(of: maximum)))
+        }
+        let (scale, ticks) = Ticks.logarithmicAxis(from: 0.06, to: 48)
+        #expect(ticks == [0.1, 1, 10])
+        #expect(isNear(scale.lower, 0.05) && isNear(scale.upper, 57.6))
+    }
+
     @Test("percentile ticks end where the measurement does")
     func percentileTicks() {
-        #expect(Ticks.percentiles(upTo: 99.9) == [0, 50, 90, 99, 99.9])
-        #expect(Ticks.percentiles(upTo: 98) == [0, 50, 90])
+        #expect(Ticks.percentiles(upTo: 99.9) == [50, 90, 99, 99.9])
+        #expect(Ticks.percentiles(upTo: 98) == [50, 90])
     }
 }
 
