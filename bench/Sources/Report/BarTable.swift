@@ -18,6 +18,9 @@ struct BarTable {
         var range: ClosedRange<Double>?
     }
 
+    /// What took no time at all is drawn as a thin stroke, as a part of the axis.
+    private static let thinnest = 0.002
+
     var rows: [(heading: String?, rows: [Row])]
     var unit: String
 
@@ -67,7 +70,7 @@ struct BarTable {
                 [
                     "class": segment.isStrong ? "bar strong" : "bar",
                     "x": Markup.percent(segment.start / extent), "y": "4", "height": "14",
-                    "width": Markup.percent(max(segment.end - segment.start, 0) / extent),
+                    "width": Markup.percent(max((segment.end - segment.start) / extent, Self.thinnest)),
                 ])
         }
         if let range {

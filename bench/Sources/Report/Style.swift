@@ -82,6 +82,8 @@ enum Style {
         @media (max-width: 560px) {
           main { padding: 20px 14px 48px; }
           th, td { padding-right: 12px; }
+          tbody th[scope=row]:not(.phase) { min-width: 10.5em; }
+          table.bars th[scope=row] { min-width: 0; }
           table.bars th:not([colspan]) { width: 8.4em; font-size: 12.5px; padding-right: 6px; }
           table.bars td.number { width: 6em; font-size: 12.5px; padding-left: 6px; }
         }
