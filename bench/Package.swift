@@ -35,6 +35,8 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(name: "ResultsTests", dependencies: ["Results"], swiftSettings: strict),
+        .testTarget(name: "LoadGeneratorTests", dependencies: ["LoadGenerator"], swiftSettings: strict),
+        .testTarget(name: "BenchTests", dependencies: ["Bench", "Results"], swiftSettings: strict),
     ],
     cLanguageStandard: .c17
 )

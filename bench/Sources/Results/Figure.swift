@@ -5,7 +5,7 @@ package enum Figure: String, Codable, CaseIterable, CodingKeyRepresentable, Send
     case eventsPerSecond
     // Of the target's process tree, for each event.
     case cpuPerEvent, userCPUPerEvent, systemCPUPerEvent
-    /// Of latency at concurrency 1, and of CPU: the slope between an event of this size and the smallest.
+    /// The whole latency, and the whole CPU time, over the event's size.
     case latencyPerByte, cpuPerByte
     // As the local cloud counts them.
     case upstreamCallsPerEvent, newConnectionsPerThousandEvents
@@ -16,8 +16,10 @@ package enum Figure: String, Codable, CaseIterable, CodingKeyRepresentable, Send
     /// How often a body of this size fits into what the peak is above idle.
     case peakMemoryPerBodyByte
     case memoryPerConnection, anonymousMemoryGrowth, descriptorGrowth
+    /// Of the executable file, in 10^6 bytes.
+    case binarySize
     // Overload.
-    case capacity, goodput, goodputShare, refusalsPerSecond, refusalP50, refusalP99, recovery
+    case capacity, offered, goodput, goodputShare, refusalsPerSecond, refusalP50, refusalP99, recovery
     // A good client beside slow ones.
     case latencyP99Alone, latencyP99Ratio
     // SIGTERM.
@@ -30,6 +32,7 @@ package enum Figure: String, Codable, CaseIterable, CodingKeyRepresentable, Send
         case milliseconds = "ms"
         case perSecond = "/s"
         case mebibytes = "MiB"
+        case megabytes = "MB"
         case kibibytes = "KiB"
         case nanosecondsPerByte = "ns/B"
         case count = ""
@@ -78,6 +81,8 @@ package enum Figure: String, Codable, CaseIterable, CodingKeyRepresentable, Send
         case .memoryPerConnection: ("a connection", .kibibytes, .lower)
         case .anonymousMemoryGrowth: ("growth of anonymous memory", .mebibytes, .lower)
         case .descriptorGrowth: ("growth of descriptors", .count, .lower)
+        case .binarySize: ("executable", .megabytes, .lower)
+        case .offered: ("offered", .perSecond, nil)
         case .capacity: ("capacity", .perSecond, .higher)
         case .goodput: ("goodput", .perSecond, .higher)
         case .goodputShare: ("goodput of capacity", .percent, .higher)
