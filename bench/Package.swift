@@ -19,7 +19,7 @@ let package = Package(
     ],
     targets: [
         // What Swift cannot say of Linux's interface: epoll's union, timer slack, a spawned process's group.
-        .target(name: "CLinux"),
+        .target(name: "CLinux", cSettings: [.enableWarning("all"), .treatAllWarnings(as: .error)]),
         // The result of a run, what is computed from it, and nothing that measures.
         .target(name: "Results", swiftSettings: strict),
         // One thread, one epoll: closed and open loops over kept connections.

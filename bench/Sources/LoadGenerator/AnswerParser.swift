@@ -3,8 +3,13 @@
 /// It checks what the figures rest on (the status, where the answer ends); the grammar is not its business.
 package struct AnswerParser {
     package struct Answer: Equatable, Sendable {
-        package var status = 0
-        package var closes = false
+        package var status: Int
+        package var closes: Bool
+
+        package init(status: Int = 0, closes: Bool = false) {
+            self.status = status
+            self.closes = closes
+        }
     }
 
     /// Why the bytes are no answer.
