@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup demo run test test-unit test-system test-clients test-sanitized simulate hostile injection
-.PHONY: linear lint format fuzz soak kill-points release image clean
+.PHONY: linear lint format fuzz soak kill-points release image bench bench-full bench-self-test bench-test clean
 
 SECONDS ?= 60
 COUNT ?= 20000
@@ -61,7 +61,7 @@ lint: setup ## Formatting of Swift and C, and no compiler warning
 	@scripts/lint
 
 format: ## Bring Swift and C into the committed form
-	swift format -i -r Package.swift Sources Tests
+	swift format -i -r Package.swift Sources Tests bench/Package.swift bench/Sources bench/Tests
 	clang-format -i $$(git ls-files '*.c' '*.h')
 
 fuzz: setup ## Fuzz all parsers for SECONDS (60, shared) under ASan, the C ones under UBSan too
@@ -83,5 +83,17 @@ image: release ## build/image (OCI layout) and build/image.tar: the program from
 	@scripts/set-up image
 	@scripts/image
 
+bench: release ## Speed, start and memory, in 5 minutes; TARGET="command" or PEERS=1 measures others beside it
+	@scripts/bench quick
+
+bench-full: release ## The same with every scenario and longer rounds; an hour or more
+	@scripts/bench full
+
+bench-self-test: release ## Shows that the bench sees a millisecond and a stall, and nothing where there is nothing
+	@scripts/bench self-test
+
+bench-test: setup ## The tests of the bench itself
+	@scripts/bench test
+
 clean: ## Remove what was built
-	rm -rf .build .build-release .build-simulate .build-fuzz .build-asan build
+	rm -rf .build .build-release .build-simulate .build-fuzz .build-asan bench/.build build

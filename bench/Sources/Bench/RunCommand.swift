@@ -50,8 +50,7 @@ struct RunCommand: ParsableCommand {
             return
         }
         let result = try measure(experiments, extent)
-        try ResultFile.write(
-            result.result, to: URL(fileURLWithPath: output).appendingPathComponent("result.json"))
+        try Outputs.write(result.result, to: URL(fileURLWithPath: output))
         print("\n\(output)/result.json")
         try Judgement.print(result.result, results: results, goals: goals)
         if result.hasFailed { throw ExitCode(1) }

@@ -52,22 +52,26 @@ struct SelfTestCommand: ParsableCommand {
         try cloud.setLatency(milliseconds: 0)
         for session in sessions { try session.stop() }
         for index in results.indices { results[index].scenarios = [scenario] }
-        let same = verdict(Comparison.between(results[0], and: results[1]))
-        let slower = verdict(Comparison.between(results[0], and: results[2]))
-        return [
-            ("a program beside itself is the same: p50 \(same.text)", same.verdict == .same),
-            (
-                "a program whose upstream takes 1 ms longer is worse: p50 \(slower.text)",
-                slower.verdict == .worse
-            ),
+        let itself = Comparison.between(results[0], and: results[1])
+        let same = [Figure.latencyP50, .eventsPerSecond, .cpuPerEvent].map { figure in
+            let found = verdict(of: figure, itself)
+            return ("a program beside itself is the same: \(found.text)", found.verdict == .same)
+        }
+        let slower = verdict(of: .latencyP50, Comparison.between(results[0], and: results[2]))
+        return same + [
+            ("one whose upstream takes 1 ms longer is worse: \(slower.text)", slower.verdict == .worse)
         ]
     }
 
-    private func verdict(_ comparisons: [Comparison]) -> (text: String, verdict: Comparison.Verdict?) {
-        guard let found = comparisons.first(where: { $0.figure == .latencyP50 }) else {
+    private func verdict(of figure: Figure, _ comparisons: [Comparison])
+        -> (text: String, verdict: Comparison.Verdict?)
+    {
+        guard let found = comparisons.first(where: { $0.figure == figure }) else {
             return ("is missing", nil)
         }
-        return ("\(Terminal.spread(found.before)) ms, then \(Terminal.spread(found.after)) ms", found.verdict)
+        let text =
+            "\(Terminal.spread(found.before)), then \(Terminal.spread(found.after)) \(figure.unit.rawValue)"
+        return ("\(figure.title) \(text)", found.verdict)
     }
 
     // MARK: A stall
