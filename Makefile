@@ -3,7 +3,8 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup demo run test test-unit test-system test-clients test-sanitized simulate hostile injection
-.PHONY: bench-peers bench-peers-test linear lint format fuzz soak kill-points release image clean
+.PHONY: linear lint format fuzz soak kill-points release image bench bench-full bench-self-test bench-test
+.PHONY: bench-peers bench-peers-test clean
 
 SECONDS ?= 60
 COUNT ?= 20000
@@ -36,13 +37,6 @@ test-clients: release ## Only the tests with the Pub/Sub emulator, the SDK, kube
 	@scripts/set-up clients
 	.build/venv/bin/python -m pytest Tests/SystemTests -m clients -rs
 
-bench-peers: setup ## build/peers/go and build/peers/hummingbird: what a user would pick instead, to measure beside it
-	bench/peers/build
-
-bench-peers-test: release bench-peers ## That the peers do the same work: rows, Jobs, calls and answers beside ours
-	@scripts/set-up test
-	.build/venv/bin/python -m pytest Tests/SystemTests -m peers
-
 # Optimised, so that a second holds hundreds of seeds, but with what `@testable` needs. Asserts nothing by the clock.
 simulate: setup ## The shipped handler in a world of faults: 1,000 seeds, or as many as SECONDS=300 gives
 	swift build -c release -Xswiftc -enable-testing --scratch-path .build-simulate --product simulate
@@ -68,7 +62,7 @@ lint: setup ## Formatting of Swift and C, and no compiler warning
 	@scripts/lint
 
 format: ## Bring Swift and C into the committed form
-	swift format -i -r Package.swift Sources Tests
+	swift format -i -r Package.swift Sources Tests bench/Package.swift bench/Sources bench/Tests
 	clang-format -i $$(git ls-files '*.c' '*.h')
 
 fuzz: setup ## Fuzz all parsers for SECONDS (60, shared) under ASan, the C ones under UBSan too
@@ -90,5 +84,25 @@ image: release ## build/image (OCI layout) and build/image.tar: the program from
 	@scripts/set-up image
 	@scripts/image
 
+bench: release ## Speed, start and memory, in 5 minutes; TARGET="command" or PEERS=1 measures others beside it
+	@scripts/bench quick
+
+bench-full: release ## The same with every scenario and longer rounds; an hour or more
+	@scripts/bench full
+
+bench-self-test: release ## Shows that the bench sees a millisecond and a stall, and nothing where there is nothing
+	@scripts/bench self-test
+
+bench-test: setup ## The tests of the bench itself
+	@scripts/bench test
+
+bench-peers: setup ## build/peers/go and build/peers/hummingbird: what a user would pick instead, to measure beside it
+	bench/peers/build
+
+bench-peers-test: release bench-peers ## That the peers do the same work: rows, Jobs, calls and answers beside ours
+	@scripts/set-up test
+	.build/venv/bin/python -m pytest Tests/SystemTests -m peers
+
 clean: ## Remove what was built
-	rm -rf .build .build-release .build-simulate .build-fuzz .build-asan bench/peers/hummingbird-app/.build-peers build
+	rm -rf .build .build-release .build-simulate .build-fuzz .build-asan bench/.build build
+	rm -rf bench/peers/hummingbird-app/.build-peers

@@ -19,7 +19,7 @@ let package = Package(
     ],
     targets: [
         // What Swift cannot say of Linux's interface: epoll's union, timer slack, a spawned process's group.
-        .target(name: "CLinux"),
+        .target(name: "CLinux", cSettings: [.enableWarning("all"), .treatAllWarnings(as: .error)]),
         // The result of a run, what is computed from it, and nothing that measures.
         .target(name: "Results", swiftSettings: strict),
         // A result as one page of HTML.
@@ -38,6 +38,8 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(name: "ReportTests", dependencies: ["Report", "Results"], swiftSettings: strict),
         .testTarget(name: "ResultsTests", dependencies: ["Results"], swiftSettings: strict),
+        .testTarget(name: "LoadGeneratorTests", dependencies: ["LoadGenerator"], swiftSettings: strict),
+        .testTarget(name: "BenchTests", dependencies: ["Bench", "Results"], swiftSettings: strict),
     ],
     cLanguageStandard: .c17
 )

@@ -27,19 +27,27 @@ struct ReportCommand: ParsableCommand {
 
     func run() throws {
         let found = try ResultFile.read(URL(fileURLWithPath: result))
+        let previous = try before.map { try ResultFile.read(URL(fileURLWithPath: $0)) }
+        try Self.write(
+            found, to: output, goals: goals, previous: previous ?? Self.newest(in: results, beside: found))
+        print(output)
+    }
+
+    /// Draws a result into a file.
+    static func write(
+        _ result: BenchmarkResult, to output: String, goals: String, previous: BenchmarkResult?
+    ) throws {
         let page = Page.html(
-            of: found, goals: try Goal.read(URL(fileURLWithPath: goals)), previous: try previous(of: found))
+            of: result, goals: try Goal.read(URL(fileURLWithPath: goals)), previous: previous)
         let file = URL(fileURLWithPath: output)
         try FileManager.default.createDirectory(
             at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
         try Data(page.utf8).write(to: file, options: .atomic)
-        print(output)
     }
 
-    private func previous(of found: BenchmarkResult) throws -> BenchmarkResult? {
-        if let before { return try ResultFile.read(URL(fileURLWithPath: before)) }
-        let newest = try ResultFile.newest(in: URL(fileURLWithPath: results), extent: found.extent)
-        // A kept result is not compared with itself.
-        return newest == found ? nil : newest
+    /// The newest kept result of the same extent; a kept result is not compared with itself.
+    static func newest(in results: String, beside result: BenchmarkResult) throws -> BenchmarkResult? {
+        let newest = try ResultFile.newest(in: URL(fileURLWithPath: results), extent: result.extent)
+        return newest == result ? nil : newest
     }
 }

@@ -8,29 +8,77 @@
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <time.h>
+#include <unistd.h>
 
-int clinux_epoll_watch(int epoll, int descriptor, uint32_t events, uint64_t data, bool modify) {
-    struct epoll_event event = {.events = events, .data.u64 = data};
-    return epoll_ctl(epoll, modify ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, descriptor, &event) == 0 ? 0 : errno;
+int clinux_epoll_open(void) {
+    int epoll = epoll_create1(EPOLL_CLOEXEC);
+    return epoll >= 0 ? epoll : -errno;
 }
 
-int clinux_epoll_wait(int epoll, uint32_t *events, uint64_t *data, int count, int64_t nanoseconds) {
+int clinux_epoll_add(int epoll, int descriptor, uint64_t data) {
+    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.u64 = data};
+    return epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event) == 0 ? 0 : errno;
+}
+
+static uint32_t ready_for(uint32_t events) {
+    uint32_t both = events & (EPOLLERR | EPOLLHUP);
+    uint32_t readable = both | (events & (EPOLLIN | EPOLLRDHUP)) ? clinux_readable : 0;
+    return readable | (both | (events & EPOLLOUT) ? clinux_writable : 0);
+}
+
+int clinux_epoll_wait(int epoll, uint32_t *ready, uint64_t *data, int count, int64_t nanoseconds) {
     enum { most = 256 };
     struct epoll_event found[most];
     struct timespec timeout = {.tv_sec = nanoseconds / 1000000000, .tv_nsec = nanoseconds % 1000000000};
-    int ready =
-        epoll_pwait2(epoll, found, count < most ? count : most, nanoseconds < 0 ? NULL : &timeout, NULL);
-    if (ready < 0) {
+    int number = epoll_pwait2(epoll, found, count < most ? count : most, &timeout, NULL);
+    if (number < 0) {
         return errno == EINTR ? 0 : -errno;
     }
-    for (int index = 0; index < ready; index++) {
-        events[index] = found[index].events;
+    for (int index = 0; index < number; index++) {
+        ready[index] = ready_for(found[index].events);
         data[index] = found[index].data.u64;
     }
-    return ready;
+    return number;
 }
 
 void clinux_exact_timers(bool exact) { (void)prctl(PR_SET_TIMERSLACK, exact ? 1UL : 0UL); }
+
+enum { processes_most = 64 };
+static volatile pid_t processes[processes_most];
+
+static void note(pid_t process) {
+    for (int index = 0; index < processes_most; index++) {
+        if (processes[index] == 0) {
+            processes[index] = process;
+            return;
+        }
+    }
+}
+
+void clinux_forget(pid_t process) {
+    for (int index = 0; index < processes_most; index++) {
+        if (processes[index] == process) {
+            processes[index] = 0;
+        }
+    }
+}
+
+static void end_processes(int number) {
+    for (int index = 0; index < processes_most; index++) {
+        if (processes[index] != 0) {
+            (void)kill(-processes[index], SIGKILL);
+        }
+    }
+    _exit(128 + number);
+}
+
+void clinux_end_processes_on_signals(void) {
+    struct sigaction action = {.sa_handler = end_processes};
+    sigemptyset(&action.sa_mask);
+    (void)sigaction(SIGINT, &action, NULL);
+    (void)sigaction(SIGTERM, &action, NULL);
+    (void)sigaction(SIGHUP, &action, NULL);
+}
 
 static uint64_t now(void) {
     struct timespec time;
@@ -68,6 +116,9 @@ int clinux_spawn(const char *path, char *const *arguments, char *const *environm
         *started = now();
         failed =
             failed != 0 ? failed : posix_spawnp(process, path, &actions, &attributes, arguments, environment);
+        if (failed == 0) {
+            note(*process);
+        }
         posix_spawnattr_destroy(&attributes);
     }
     posix_spawn_file_actions_destroy(&actions);
