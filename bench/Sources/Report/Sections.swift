@@ -103,9 +103,9 @@ struct Sections {
             }
         }
         return section(
-            "Surroundings", id: "surroundings",
-            "What must not matter, and what can not be helped: the size of the repository, and the time that "
-                + "the upstreams take.", [grid(registry + upstream)])
+            "Repository size and slow upstreams", id: "surroundings",
+            "The size of the repository should not matter; what the upstreams take is waited for by everyone.",
+            [grid(registry + upstream)])
     }
 
     /// All figures of all scenarios.

@@ -31,14 +31,19 @@ enum Style {
         .remarks { color: var(--soft); padding-left: 20px; margin: 0 0 12px; max-width: 74ch; }
         .name { white-space: nowrap; }
         svg.key { width: 12px; height: 12px; margin-right: 5px; vertical-align: -1px; }
-        .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(170px, 1fr)); gap: 8px 24px; margin: 20px 0 0; }
+        .cards {
+          display: grid; grid-template-columns: repeat(auto-fit, minmax(170px, 1fr)); gap: 8px 24px;
+          margin: 20px 0 0;
+        }
         .card { border-top: 2px solid var(--t0); padding-top: 6px; }
         .large { font-size: 26px; line-height: 1.25; font-weight: 600; }
         .what { color: var(--soft); font-size: 13px; line-height: 1.35; }
         .scroll { overflow-x: auto; margin: 8px 0 4px; }
         table { border-collapse: collapse; font-size: 14px; line-height: 1.35; }
         th, td { text-align: left; padding: 5px 16px 5px 0; vertical-align: baseline; font-weight: 400; }
-        thead th { color: var(--soft); font-size: 13px; border-bottom: 1px solid var(--axis); vertical-align: bottom; }
+        thead th {
+          color: var(--soft); font-size: 13px; border-bottom: 1px solid var(--axis); vertical-align: bottom;
+        }
         tbody tr + tr > * { border-top: 1px solid var(--rule); }
         td.number, td.goal, td.verdict { white-space: nowrap; }
         td.number small { display: block; color: var(--soft); font-size: 11.5px; }
@@ -49,7 +54,10 @@ enum Style {
         .good { color: var(--good); } .bad { color: var(--bad); font-weight: 600; }
         figure { margin: 16px 0 0; min-width: 0; }
         figcaption { font-size: 14px; font-weight: 600; line-height: 1.35; margin-bottom: 4px; }
-        .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 345px), 1fr)); gap: 12px 28px; }
+        .charts {
+          display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 345px), 1fr));
+          gap: 12px 28px;
+        }
         .chart { display: flex; flex-direction: column; justify-content: space-between; max-width: 460px; }
         .chart svg { width: 100%; height: auto; display: block; }
         svg text { fill: var(--text); font-size: 12px; }
@@ -58,7 +66,9 @@ enum Style {
         .axis { stroke: var(--axis); stroke-width: 1; }
         .t0 { --colour: var(--t0); } .t1 { --colour: var(--t1); } .t2 { --colour: var(--t2); }
         .t3 { --colour: var(--t3); } .t4 { --colour: var(--t4); }
-        .line { fill: none; stroke: var(--colour); stroke-width: 2; stroke-linejoin: round; stroke-linecap: round; }
+        .line {
+          fill: none; stroke: var(--colour); stroke-width: 2; stroke-linejoin: round; stroke-linecap: round;
+        }
         .band { fill: var(--colour); opacity: 0.14; }
         .whisker { stroke: var(--colour); stroke-width: 1.2; }
         .leader { fill: none; stroke: var(--colour); stroke-width: 0.8; opacity: 0.7; }
