@@ -28,14 +28,15 @@ enum PercentileCurves {
         return chart.markup()
     }
 
-    /// The median of the rounds at each percentile that most of them have.
+    /// The median of the rounds at each percentile that all of them have: with fewer of them towards its end, a
+    /// curve of medians could fall.
     static func curve(_ rounds: [[PercentilePoint]]) -> [LineChart.Point] {
         var found: [Double: [Double]] = [:]
         for point in rounds.joined()
         where (first...finest).contains(point.percentile) && point.milliseconds > 0 {
             found[point.percentile, default: []].append(point.milliseconds)
         }
-        let needed = rounds.filter { !$0.isEmpty }.count / 2 + 1
+        let needed = rounds.filter { !$0.isEmpty }.count
         return found.filter { $0.value.count >= needed }.sorted { $0.key < $1.key }.compactMap {
             percentile, values in
             Spread(values).map {

@@ -82,7 +82,7 @@ struct Sections {
     func memory() -> String {
         section(
             "Memory", id: "memory",
-            "Of the process and its children, in MiB: the whole bar is what it holds (PSS), the dark part, in "
+            "Of the process and its children, in MiB: the whole bar is what it holds (PSS), the solid part, in "
                 + "brackets, what is its own alone (anonymous). Scales differ from chart to chart.",
             result.series(of: .memory).compactMap { BarCharts.memory($0.scenarios, in: result) }.map {
                 Markup.element("figure", [$0])

@@ -96,16 +96,16 @@ struct DrawingTests {
     }
 
     @Test(
-        "a curve has the median of the rounds at each percentile that most of them have, without the extremes"
+        "a curve has the median of the rounds at each percentile that all of them have, without the extremes"
     )
     func curve() {
         let curve = PercentileCurves.curve([
-            points([0: 0.1, 50: 1, 99: 4, 100: 9]), points([0: 0.1, 50: 3, 99: 5, 100: 9]),
-            points([50: 2, 99.9: 8, 100: 9]),
+            points([0: 0.1, 50: 1, 90: 4, 99: 7, 100: 9]), points([0: 0.1, 50: 3, 90: 6, 99: 8, 100: 9]),
+            points([0: 0.1, 50: 2, 90: 5, 100: 9]), [],
         ])
-        #expect(curve.map(\.x) == [50, 99])
-        #expect(curve.map(\.y) == [2, 4.5])
-        #expect(curve.map(\.low) == [1, 4] && curve.map(\.high) == [3, 5])
+        #expect(curve.map(\.x) == [50, 90])
+        #expect(curve.map(\.y) == [2, 5])
+        #expect(curve.map(\.low) == [1, 4] && curve.map(\.high) == [3, 6])
     }
 
     @Test("phases end at the medians of their rounds, in that order, and begin where the one before ends")
