@@ -1,6 +1,7 @@
 import ArgumentParser
 
-/// The benchmark suite: measures the two functions, or any program that does their work, against the local cloud.
+/// The benchmark suite: measures the two functions, or any program that does their work, against the local
+/// cloud.
 @main
 struct Bench: ParsableCommand {
     static let configuration = CommandConfiguration(

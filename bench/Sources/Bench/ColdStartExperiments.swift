@@ -84,7 +84,8 @@ enum ColdStartExperiments {
         }
     }
 
-    /// The stretches between the moments, in their order in time; each is called after the moment that ends it.
+    /// The stretches between the moments, in their order in time; each is called after the moment that ends
+    /// it.
     static func phases(_ moments: [(name: String, time: UInt64)], from start: UInt64) -> [Phase] {
         var last = 0.0
         return moments.sorted { $0.time < $1.time }.map { moment in

@@ -10,7 +10,8 @@ enum EventRequests {
     /// Stands where the number of an event comes: its own uuid, and that of its question.
     private static let marker = "5a5a5a5a5a5a"
 
-    /// The request for an event of a kind. `payloadBytes` is the length of a text in the event, beside some 40 bytes.
+    /// The request for an event of a kind. `payloadBytes` is the length of a text in the event, beside some
+    /// 40 bytes.
     static func make(_ kind: Kind, payloadBytes: Int = 64, numbering: NumberedRequests.Numbering) throws
         -> NumberedRequests
     {

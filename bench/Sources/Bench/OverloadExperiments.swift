@@ -1,11 +1,11 @@
 import LoadGenerator
 import Results
 
-/// Ten times as many events as can be handled: what is still handled, how soon the rest is refused, and how soon all
-/// is well afterwards.
+/// Ten times as many events as can be handled: what is still handled, how soon the rest is refused, and how
+/// soon all is well afterwards.
 ///
-/// Every upstream takes 50 ms here, so that capacity is bound by what waits and not by the processor, which the
-/// generator shares.
+/// Every upstream takes 50 ms here, so that capacity is bound by what waits and not by the processor, which
+/// the generator shares.
 enum OverloadExperiments {
     private static let factor = 10.0
     private static let upstreamMilliseconds = 50
@@ -68,8 +68,8 @@ enum OverloadExperiments {
         }
     }
 
-    /// How many steps of a timeline pass before the first window in which the rate is that of the capacity again; nil
-    /// when there is none.
+    /// How many steps of a timeline pass before the first window in which the rate is that of the capacity
+    /// again; nil when there is none.
     static func recovery(_ timeline: [Int], capacity: Double) -> Int? {
         let windowSeconds = Double(recoveryWindowSteps) * Double(LoadResult.stepNanoseconds) / 1e9
         let enough = capacity * windowSeconds * recoveryShare

@@ -29,8 +29,8 @@ struct ProcessTree {
         return found.filter { parents[$0] != nil }.sorted()
     }
 
-    /// The time that the tree has had on processors. The scheduler counts it in nanoseconds for each thread; the
-    /// ticks of 10 ms tell user from system, and hold what threads that have ended had.
+    /// The time that the tree has had on processors. The scheduler counts it in nanoseconds for each thread;
+    /// the ticks of 10 ms tell user from system, and hold what threads that have ended had.
     var times: Times {
         let tick = 1_000_000_000 / UInt64(sysconf(CInt(_SC_CLK_TCK)))
         var times = Times(user: 0, system: 0, total: 0)

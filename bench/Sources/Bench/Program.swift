@@ -62,8 +62,8 @@ struct Program: Equatable {
     }
 }
 
-/// Ports for programs to listen on. They lie below those that the kernel gives to outgoing connections: one that polls
-/// a port of that range would sooner or later be connected with itself.
+/// Ports for programs to listen on. They lie below those that the kernel gives to outgoing connections: one
+/// that polls a port of that range would sooner or later be connected with itself.
 enum FreePort {
     nonisolated(unsafe) private static var last: UInt16 = UInt16.random(in: 20_000..<31_000)
 

@@ -8,8 +8,9 @@ struct RunCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "run", abstract: "Measures one or more programs, in turns.",
         discussion: """
-            Each program is started as the platform would start it: with the variables of the function, HOST and PORT, \
-            and with FUNCTION_TARGET set to handle_event or handle_request. Run it from the project's root.
+            Each program is started as the platform would start it: with the variables of the function, \
+            HOST and PORT, and with FUNCTION_TARGET set to handle_event or handle_request. Run it from the \
+            project's root.
             """)
 
     @OptionGroup var setting: Setting

@@ -1,8 +1,8 @@
 import Foundation
 import Results
 
-/// Carries out experiments: the targets take turns, round by round, so that what slows the machine down for a while
-/// slows all of them down.
+/// Carries out experiments: the targets take turns, round by round, so that what slows the machine down for a
+/// while slows all of them down.
 final class Runner {
     private let cloud: Cloud
     private let programs: [Program]

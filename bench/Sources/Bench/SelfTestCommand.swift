@@ -94,8 +94,9 @@ struct SelfTestCommand: ParsableCommand {
         }
     }
 
-    /// A server that stands still for 400 ms of 2 s hurts a fifth of what arrives in that time. An open loop says so; a
-    /// closed one, which waits with it, has sent one request into the stall and calls it one in thousands.
+    /// A server that stands still for 400 ms of 2 s hurts a fifth of what arrives in that time. An open loop
+    /// says so; a closed one, which waits with it, has sent one request into the stall and calls it one in
+    /// thousands.
     private func stall(_ program: Program, _ cloud: Cloud) throws -> [(String, Bool)] {
         let session = Session(program, .eventHandler, cloud: cloud, logs: setting.logs)
         let process = try session.start()

@@ -17,7 +17,8 @@ enum SizeExperiments {
                 axis: Scenario.Axis(name: "bytes", value: Double(bytes))),
             isQuick: quick.contains(bytes), rounds: effort.rounds,
             measure: { session, measurement in
-                // A process of its own for each round: an allocator keeps what an earlier round has made it take.
+                // A process of its own for each round: an allocator keeps what an earlier round has made it
+                // take.
                 try session.start()
                 // What the peak is compared with: idle, with all connections up.
                 _ = try session.run(
@@ -33,8 +34,8 @@ enum SizeExperiments {
             })
     }
 
-    /// Nanoseconds a byte, all of the event's cost counted: it is flat where cost grows with size, and falls where
-    /// something else costs more.
+    /// Nanoseconds a byte, all of the event's cost counted: it is flat where cost grows with size, and falls
+    /// where something else costs more.
     private static func perByte(_ bytes: Int, _ measurement: inout Measurement) {
         if let latency = measurement.figures[.latencyP50] {
             measurement.figures[.latencyPerByte] = latency * 1e6 / Double(bytes)

@@ -38,7 +38,8 @@ final class SlowClients: BackgroundWork {
         if isAlive(sockets[index], drips: index % 2 == 0) { return }
         sockets[index].abort()
         replaced += 1
-        // A refused connection is tried again in a second: the old socket's number is taken by nothing till then.
+        // A refused connection is tried again in a second: the old socket's number is taken by nothing till
+        // then.
         if let socket = try? open() { sockets[index] = socket } else { sockets.remove(at: index) }
         if next >= sockets.count { next = 0 }
     }

@@ -7,8 +7,8 @@ struct TablesCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tables", abstract: "Makes the tables of figures in documents anew from a result.",
         discussion: """
-            A table stands between the lines <!-- bench:begin NAME --> and <!-- bench:end -->. NAME is machine, goals, \
-            summary or a group of scenarios.
+            A table stands between the lines <!-- bench:begin NAME --> and <!-- bench:end -->. NAME is \
+            machine, goals, summary or a group of scenarios.
             """)
 
     @Option(name: .long, help: "The result; without it the newest full one that was kept, or the newest.")

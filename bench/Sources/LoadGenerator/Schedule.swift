@@ -1,7 +1,7 @@
 /// When the requests of an open loop are to be sent: evenly, whatever becomes of the ones before.
 ///
-/// Latency is counted from these times. A client that waits for a stalled server before it sends on, and counts from
-/// its own sending, leaves out the very requests that were hurt.
+/// Latency is counted from these times. A client that waits for a stalled server before it sends on, and
+/// counts from its own sending, leaves out the very requests that were hurt.
 package struct Schedule: Sendable {
     private let start: UInt64
     private let perSecond: Double

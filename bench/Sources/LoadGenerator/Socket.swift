@@ -4,7 +4,8 @@ import Glibc
 package struct Socket {
     package let descriptor: CInt
 
-    /// Connects. With `blocking` it returns once the connection is there; otherwise it may still be on its way.
+    /// Connects. With `blocking` it returns once the connection is there; otherwise it may still be on its
+    /// way.
     package init(port: UInt16, blocking: Bool) throws(Errno) {
         let type =
             CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue) | (blocking ? 0 : CInt(SOCK_NONBLOCK.rawValue))

@@ -61,7 +61,8 @@ package struct Goal: Codable, Equatable, Sendable {
         return goals
     }
 
-    /// What was measured of the goals, for one target; goals whose figures are not in the result are left out.
+    /// What was measured of the goals, for one target; goals whose figures are not in the result are left
+    /// out.
     package static func outcomes(_ goals: [Goal], of target: String, in result: BenchmarkResult) -> [Outcome]
     {
         goals.compactMap { goal in
