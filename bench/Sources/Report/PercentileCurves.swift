@@ -28,8 +28,8 @@ enum PercentileCurves {
         return chart.markup()
     }
 
-    /// The median of the rounds at each percentile that all of them have: with fewer of them towards its end, a
-    /// curve of medians could fall.
+    /// The median of the rounds at each percentile that all of them have: with fewer of them towards its
+    /// end, a curve of medians could fall.
     static func curve(_ rounds: [[PercentilePoint]]) -> [LineChart.Point] {
         var found: [Double: [Double]] = [:]
         for point in rounds.joined()
