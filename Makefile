@@ -3,13 +3,14 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup demo run test test-unit test-system test-clients test-sanitized simulate hostile injection
-.PHONY: costs linear lint format fuzz soak kill-points release image clean
+.PHONY: costs linear lint format fuzz soak kill-points release image bench bench-full bench-self-test bench-test
+.PHONY: bench-peers bench-peers-test clean
 
 SECONDS ?= 60
 COUNT ?= 20000
 
 help: ## List the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup:
 	@scripts/set-up build
@@ -30,7 +31,7 @@ test-unit: setup
 test-system: release
 	@scripts/release costly-functions
 	@scripts/set-up test
-	.build/venv/bin/python -m pytest Tests/SystemTests -m "not clients"
+	.build/venv/bin/python -m pytest Tests/SystemTests -m "not clients and not peers"
 
 test-clients: release ## Only the tests with the Pub/Sub emulator, the SDK, kubectl and gcloud
 	@scripts/set-up test
@@ -62,7 +63,7 @@ lint: setup ## Formatting of Swift and C, and no compiler warning
 	@scripts/lint
 
 format: ## Bring Swift and C into the committed form
-	swift format -i -r Package.swift Sources Tests
+	swift format -i -r Package.swift Sources Tests bench/Package.swift bench/Sources bench/Tests
 	clang-format -i $$(git ls-files '*.c' '*.h')
 
 fuzz: setup ## Fuzz all parsers for SECONDS (60, shared) under ASan, the C ones under UBSan too
@@ -88,5 +89,25 @@ image: release ## build/image (OCI layout) and build/image.tar: the program from
 	@scripts/set-up image
 	@scripts/image
 
+bench: release ## Speed, start and memory, in 5 minutes; TARGET="command" or PEERS=1 measures others beside it
+	@scripts/bench quick
+
+bench-full: release ## The same with every scenario and longer rounds; an hour or more
+	@scripts/bench full
+
+bench-self-test: release ## Shows that the bench sees a millisecond and a stall, and nothing where there is nothing
+	@scripts/bench self-test
+
+bench-test: setup ## The tests of the bench itself
+	@scripts/bench test
+
+bench-peers: setup ## build/peers/go and build/peers/hummingbird: what a user would pick instead, to measure beside it
+	bench/peers/build
+
+bench-peers-test: release bench-peers ## That the peers do the same work: rows, Jobs, calls and answers beside ours
+	@scripts/set-up test
+	.build/venv/bin/python -m pytest Tests/SystemTests -m peers
+
 clean: ## Remove what was built
-	rm -rf .build .build-release .build-simulate .build-fuzz .build-asan build
+	rm -rf .build .build-release .build-simulate .build-fuzz .build-asan bench/.build build
+	rm -rf bench/peers/hummingbird-app/.build-peers

@@ -70,6 +70,7 @@ struct ControlReports {
         json.member("effect", record.effect)
         member("fault", record.fault, &json)
         json.member("receivedMilliseconds", Int(record.receivedMilliseconds))
+        json.member("receivedMonotonicNanoseconds", Int(record.receivedNanoseconds))
         json.key("milliseconds")
         if let answered = record.answeredNanoseconds {
             json.raw(Array(milliseconds(answered - record.receivedNanoseconds).utf8))

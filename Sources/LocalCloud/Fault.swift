@@ -41,6 +41,9 @@ struct Fault: Sendable {
     var method: String?
     var target: [UInt8]?
     var skip = 0
+    /// Of the matching requests after those skipped, each so many'th; 1 is every one.
+    var every = 1
+    var passed = 0
     /// How many requests it is still for; nil is for ever.
     var remaining: Int? = 1
     var effect = Effect.early
@@ -88,6 +91,8 @@ final class FaultTable {
                 faults[index].skip -= 1
                 continue
             }
+            faults[index].passed += 1
+            if faults[index].passed % faults[index].every != 0 { continue }
             if let remaining = faults[index].remaining { faults[index].remaining = remaining - 1 }
             faults[index].applied += 1
             return faults[index]

@@ -3,8 +3,8 @@ import JSON
 /// Reads a fault as it is written in docs/LOCAL_CLOUD.md.
 enum FaultReader {
     private static let members = [
-        "service", "method", "target", "skip", "count", "effect", "delayMilliseconds", "status", "headers",
-        "body",
+        "service", "method", "target", "skip", "every", "count", "effect", "delayMilliseconds", "status",
+        "headers", "body",
         "bodyJSON", "bodyBase64", "bodyFillBytes", "preset", "framing", "chunkBytes", "gzip",
         "contentLengthBy",
         "duplicateContentLength", "lengthAndChunked", "statusLine", "interim", "garbage", "extra", "drip",
@@ -43,6 +43,7 @@ enum FaultReader {
         fault.method = try object.string("method")
         fault.target = try object.string("target").map { Array($0.utf8) }
         fault.skip = try object.integer("skip") ?? 0
+        fault.every = try object.integer("every", 1...Int(Int32.max)) ?? 1
         let count = try object.integer("count", -1...Int(Int32.max)) ?? 1
         fault.remaining = count < 0 ? nil : count
     }

@@ -132,6 +132,22 @@ struct ServicesTests {
         }
     }
 
+    @Test("a fault of every third request spares two in three, after those that are skipped")
+    func everyThird() async throws {
+        try await onLoop {
+            let running = try RunningCloud()
+            let fault = #"{"service":"kubernetes","skip":1,"every":3,"count":-1,"status":503}"#
+            _ = try await running.control("/faults", fault)
+            var statuses: [Int] = []
+            for _ in 0..<8 {
+                statuses.append(try await running.ask(.kubernetes, .get, RunningCloud.jobs).status)
+            }
+            #expect(statuses == [200, 200, 200, 503, 200, 200, 503, 200])
+            let wrong = try await running.control("/faults", #"{"service":"kubernetes","every":0}"#)
+            #expect(wrong.status == 400)
+        }
+    }
+
     @Test("a connection cut before the answer is an error of the client's, and yet the Job is there")
     func cut() async throws {
         try await onLoop {

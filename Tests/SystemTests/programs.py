@@ -29,7 +29,7 @@ class Program:
         self.port = port or free_port()
         self.name = name
         directory = pathlib.Path(log_directory)
-        self.log_path = directory / f"{name}-{self.port}.log"
+        self.log_path = directory / f"{name.replace('/', '-')}-{self.port}.log"
         self.log = open(self.log_path, "wb")
         variables = {"PATH": os.environ["PATH"], "HOST": "127.0.0.1", "PORT": str(self.port)}
         variables.update(environment or {})

@@ -1,0 +1,72 @@
+import Foundation
+import Results
+
+/// What a result says beside the goals, beside the other targets, and beside the last result that was kept.
+enum Judgement {
+    static func print(_ result: BenchmarkResult, results: String, goals: String) throws {
+        let own = result.targets[0].name
+        let outcomes = Goal.outcomes(try Goal.read(URL(fileURLWithPath: goals)), of: own, in: result)
+        if !outcomes.isEmpty {
+            Swift.print("\n\(own) beside the goals\n" + Terminal.table(outcomes.map(line)))
+        }
+        for target in result.targets.dropFirst() {
+            let comparisons = Comparison.of(own, beside: target.name, in: result).filter(
+                isHeadline(in: result))
+            Swift.print("\n\(own), as a ratio to \(target.name)\n" + Terminal.table(comparisons.map(line)))
+        }
+        guard let before = try ResultFile.newest(in: URL(fileURLWithPath: results), extent: result.extent)
+        else {
+            Swift.print("\nno \(result.extent.rawValue) result in \(results) to compare with")
+            return
+        }
+        printComparison(before, result)
+    }
+
+    /// Prints what differs between two runs.
+    static func printComparison(_ before: BenchmarkResult, _ after: BenchmarkResult) {
+        let all = Comparison.between(before, and: after)
+        let different = all.filter { $0.verdict != .same }
+        Swift.print(
+            "\nbeside \(before.commit) of \(before.date): \(all.count) figures, \(different.count) differ")
+        if before.machine.processor != after.machine.processor || before.machine.cores != after.machine.cores
+        {
+            Swift.print(
+                "  ! measured on another machine: \(before.machine.processor), \(before.machine.cores) cores")
+        }
+        if !different.isEmpty { Swift.print(Terminal.table(different.map(line))) }
+    }
+
+    private static func isHeadline(in result: BenchmarkResult) -> (Comparison) -> Bool {
+        { comparison in
+            guard let scenario = result.scenario(comparison.scenario) else { return false }
+            return Terminal.headline(scenario.group).contains(comparison.figure)
+        }
+    }
+
+    private static func line(_ outcome: Goal.Outcome) -> [String] {
+        let bound =
+            outcome.goal.atMost.map { "≤ \(Terminal.number($0))" }
+            ?? outcome.goal.atLeast.map { "≥ \(Terminal.number($0))" } ?? ""
+        let title = outcome.goal.title + (outcome.goal.reference.map { ", ratio to \($0)" } ?? "")
+        return [title, Terminal.number(outcome.value), bound, outcome.isReached ? "reached" : "MISSED"]
+    }
+
+    private static func line(_ comparison: Comparison) -> [String] {
+        [
+            "\(comparison.scenario) \(comparison.target)", comparison.figure.title,
+            Terminal.spread(comparison.before), Terminal.spread(comparison.after),
+            comparison.ratio.map { "× \(Terminal.number($0))" } ?? "–",
+            comparison.verdict == .same ? "" : comparison.verdict.rawValue,
+        ]
+    }
+}
+
+extension Terminal {
+    /// The same columns in Markdown.
+    static func markdown(_ rows: [[String]]) -> String {
+        guard let head = rows.first else { return "" }
+        let rule = "|" + head.map { _ in "---|" }.joined()
+        return ([head] + rows.dropFirst()).map { "| " + $0.joined(separator: " | ") + " |" }.enumerated()
+            .map { $0.offset == 0 ? $0.element + "\n" + rule : $0.element }.joined(separator: "\n")
+    }
+}

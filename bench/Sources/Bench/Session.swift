@@ -1,0 +1,213 @@
+import CLinux
+import Glibc
+import LoadGenerator
+import Results
+
+/// One target in one scenario: its process, the connections to it, and the numbers that its events carry.
+final class Session {
+    private static let patienceSeconds = 30.0
+    private static let health = Array("GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".utf8)
+
+    let program: Program
+    let function: Function
+    let cloud: Cloud
+    private let logs: String?
+    private(set) var process: ChildProcess?
+    private(set) var port: UInt16 = 0
+    private var kept: Generator?
+    private var nextNumber = 1
+
+    init(_ program: Program, _ function: Function, cloud: Cloud, logs: String?) {
+        self.program = program
+        self.function = function
+        self.cloud = cloud
+        self.logs = logs
+    }
+
+    /// So many numbers that no event of this session has carried.
+    func numbers(_ count: Int) -> Range<Int> {
+        defer { nextNumber += count }
+        return nextNumber..<nextNumber + count
+    }
+
+    // MARK: The process
+
+    /// Starts the program, in place of one that runs, without waiting.
+    func launch() throws -> ChildProcess {
+        try stop()
+        let started = try program.launch(function, cloud: cloud, logs: logs)
+        process = started.process
+        port = started.port
+        return started.process
+    }
+
+    /// Starts the program, and waits until it answers.
+    @discardableResult
+    func start() throws -> ChildProcess {
+        let process = try launch()
+        let socket = try connectAsSoonAsPossible(to: process)
+        defer { socket.close() }
+        let status = try exchange(Self.health, on: socket)
+        guard status == 200 else { throw BenchError("\(program.name): GET /health was answered \(status)") }
+        return process
+    }
+
+    func stop() throws {
+        kept = nil
+        defer { process = nil }
+        try process?.terminate()
+    }
+
+    /// The process that is there, or a new one.
+    func running() throws -> ChildProcess {
+        if let process, !process.hasEnded { return process }
+        return try start()
+    }
+
+    // MARK: Single requests
+
+    /// Tries to connect until it works: each refusal is followed by a pause of 20 microseconds.
+    func connectAsSoonAsPossible(to process: ChildProcess) throws -> Socket {
+        clinux_exact_timers(true)
+        defer { clinux_exact_timers(false) }
+        let deadline = Clock.now() + UInt64(Self.patienceSeconds * 1e9)
+        while Clock.now() < deadline {
+            if let socket = try connectIfListening() {
+                socket.setPatience(seconds: Int(Self.patienceSeconds))
+                return socket
+            }
+            if process.hasEnded { throw BenchError("\(program.name) \(process.ending) before it listened") }
+            Clock.sleep(milliseconds: 0.02)
+        }
+        throw BenchError("\(program.name) did not listen on port \(port) within \(Self.patienceSeconds) s")
+    }
+
+    /// Nil while nobody listens.
+    private func connectIfListening() throws -> Socket? {
+        do throws(Errno) {
+            return try Socket(port: port, blocking: true)
+        } catch {
+            guard error.number == ECONNREFUSED || error.number == ECONNABORTED else { throw error }
+            return nil
+        }
+    }
+
+    /// Sends a request and waits for its answer's end; the status.
+    func exchange(_ request: [UInt8], on socket: Socket) throws -> Int {
+        try socket.sendAll(request)
+        var parser = AnswerParser()
+        var piece = [UInt8](repeating: 0, count: 16_384)
+        while true {
+            let count = recv(socket.descriptor, &piece, piece.count, 0)
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { throw BenchError("\(program.name) gave no answer") }
+            let answer = try parser.next(piece[..<count])
+            if let answer { return answer.status }
+        }
+    }
+
+    /// A connection that has had one answer and is kept.
+    func openIdleConnection() throws -> Socket {
+        let socket = try Socket(port: port, blocking: true)
+        socket.setPatience(seconds: Int(Self.patienceSeconds))
+        let status = try exchange(Self.health, on: socket)
+        guard status == 200 else {
+            socket.close()
+            throw BenchError("\(program.name): GET /health was answered \(status)")
+        }
+        return socket
+    }
+
+    // MARK: Loads
+
+    /// Runs a load on the connections that this session keeps.
+    func run(_ load: Load, _ source: any RequestSource, beside background: (any BackgroundWork)? = nil) throws
+        -> LoadResult
+    {
+        _ = try running()
+        let generator: Generator
+        if let kept {
+            generator = kept
+            generator.take(from: source)
+        } else {
+            generator = try Generator(port: port, source: source)
+            kept = generator
+        }
+        generator.background = background
+        defer { generator.background = nil }
+        return try generator.run(load)
+    }
+
+    func closeConnections() { kept = nil }
+
+    /// Runs a load and fills in what it cost: latencies, rate, CPU of the process tree, calls to the cloud.
+    @discardableResult
+    func measure(
+        _ load: Load, _ source: any RequestSource, into measurement: inout Measurement,
+        beside background: (any BackgroundWork)? = nil
+    ) throws -> LoadResult {
+        let tree = try running().tree
+        let upstream = try cloud.upstream()
+        let before = tree.times
+        let result = try run(load, source, beside: background)
+        let after = tree.times
+        let now = try cloud.upstream()
+        guard result.events > 0 else {
+            throw BenchError("\(program.name) answered nothing as it should: \(result.errors)")
+        }
+        measurement.fill(result)
+        let events = Double(result.events)
+        measurement.figures[.cpuPerEvent] = Double(after.total - before.total) / 1e6 / events
+        measurement.figures[.userCPUPerEvent] = Double(after.user - before.user) / 1e6 / events
+        measurement.figures[.systemCPUPerEvent] = Double(after.system - before.system) / 1e6 / events
+        measurement.figures[.upstreamCallsPerEvent] = Double(now.calls - upstream.calls) / events
+        measurement.figures[.newConnectionsPerThousandEvents] =
+            Double(now.connections - upstream.connections) / events * 1_000
+        return result
+    }
+
+    /// The memory of the process tree; its descriptors too, for growth.
+    func memory() throws -> (memory: ProcessFiles.Memory, descriptors: Int) {
+        let tree = try running().tree
+        guard let memory = tree.memory else { throw BenchError("\(program.name): no memory in /proc") }
+        return (memory, tree.descriptors)
+    }
+}
+
+extension Measurement {
+    /// The percentiles of the curve.
+    private static let percentiles: [Double] = [
+        0, 1, 5, 10, 20, 25, 30, 40, 50, 60, 70, 75, 80, 85, 90, 92.5, 95, 97, 98, 99, 99.25, 99.5, 99.75,
+        99.9,
+        99.95, 99.97, 99.99, 99.995, 99.999, 100,
+    ]
+
+    /// Latencies, rate and errors of a load.
+    mutating func fill(_ result: LoadResult) {
+        seconds = result.seconds
+        events = result.events
+        errors = result.errors
+        let milliseconds = result.latency.milliseconds
+        // A percentile that less than one answer lies above is the maximum under another name.
+        let finest = 100 - 100 / Double(max(1, events))
+        latency = Self.percentiles.filter { $0 <= finest || $0 == 100 }.map {
+            PercentilePoint(percentile: $0, milliseconds: milliseconds($0))
+        }
+        figures[.latencyP50] = milliseconds(50)
+        figures[.latencyP90] = milliseconds(90)
+        figures[.latencyP99] = milliseconds(99)
+        figures[.latencyP999] = events >= 1_000 ? milliseconds(99.9) : nil
+        figures[.latencyMaximum] = milliseconds(100)
+        figures[.latencyMean] = result.latency.meanMilliseconds
+        figures[.eventsPerSecond] = Double(events) / result.seconds
+        figures[.errorShare] = Double(result.errorCount) / Double(max(1, events + result.errorCount)) * 100
+    }
+
+    /// The memory of a process tree.
+    mutating func fill(_ memory: ProcessFiles.Memory) {
+        figures[.proportionalMemory] = Double(memory.proportionalKibibytes) / 1_024
+        figures[.residentMemory] = Double(memory.residentKibibytes) / 1_024
+        figures[.anonymousMemory] = Double(memory.anonymousKibibytes) / 1_024
+        figures[.peakMemory] = Double(memory.peakKibibytes) / 1_024
+    }
+}

@@ -1,0 +1,84 @@
+import Foundation
+import Results
+
+/// Results as text for a terminal.
+enum Terminal {
+    /// A value with as many digits as say something.
+    static func number(_ value: Double) -> String {
+        let size = abs(value)
+        if size >= 1_000 { return grouped(Int(value.rounded())) }
+        if size >= 100 || value == value.rounded() && size >= 1 { return String(format: "%.0f", value) }
+        if size >= 10 { return String(format: "%.1f", value) }
+        if size >= 1 { return String(format: "%.2f", value) }
+        return size == 0 ? "0" : String(format: "%.3f", value)
+    }
+
+    private static func grouped(_ value: Int) -> String {
+        var digits = String(abs(value))
+        var groups: [String] = []
+        while digits.count > 3 {
+            groups.insert(String(digits.suffix(3)), at: 0)
+            digits.removeLast(3)
+        }
+        return (value < 0 ? "-" : "") + ([digits] + groups).joined(separator: ",")
+    }
+
+    /// A median with its range: `0.112 (0.109–0.120)`.
+    static func spread(_ spread: Spread) -> String {
+        if spread.count == 1 || spread.minimum == spread.maximum { return number(spread.median) }
+        return "\(number(spread.median)) (\(number(spread.minimum))–\(number(spread.maximum)))"
+    }
+
+    /// Columns as wide as their widest cell; all but the first are aligned to the right.
+    static func table(_ rows: [[String]]) -> String {
+        let columns = rows.map(\.count).max() ?? 0
+        let widths = (0..<columns).map { column in
+            rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0
+        }
+        return rows.map { row in
+            let cells = row.enumerated().map { index, cell in
+                let space = String(repeating: " ", count: widths[index] - cell.count)
+                return index == 0 ? cell + space : space + cell
+            }
+            return "  " + cells.joined(separator: "   ")
+        }.joined(separator: "\n")
+    }
+
+    /// What people look at first, for each group of scenarios.
+    static func headline(_ group: Scenario.Group) -> [Figure] {
+        switch group {
+        case .events, .upstreamLatency, .registry:
+            [.latencyP50, .latencyP99, .eventsPerSecond, .cpuPerEvent, .upstreamCallsPerEvent, .errorShare]
+        case .sizes:
+            [.latencyP50, .cpuPerEvent, .latencyPerByte, .cpuPerByte, .peakMemory, .peakMemoryPerBodyByte]
+        case .coldStart: [.firstAnswer, .firstRow, .firstJob]
+        case .memory:
+            [
+                .proportionalMemory, .anonymousMemory, .residentMemory, .memoryPerConnection,
+                .anonymousMemoryGrowth,
+                .descriptorGrowth, .binarySize,
+            ]
+        case .faults:
+            [.latencyP50, .latencyP99, .latencyP999, .eventsPerSecond, .upstreamCallsPerEvent, .errorShare]
+        case .slowClients: [.latencyP50, .latencyP99, .latencyP99Alone, .latencyP99Ratio, .cpuPerEvent]
+        case .overload: [.capacity, .offered, .goodput, .goodputShare, .refusalP50, .refusalP99, .recovery]
+        case .shutdown: [.exitTime, .exitTimeUnderLoad, .unanswered]
+        }
+    }
+
+    /// One scenario: a line for each target.
+    static func scenario(_ scenario: Scenario, _ result: BenchmarkResult) -> String {
+        let measured = Set(result.figures(of: scenario.name))
+        let figures = headline(scenario.group).filter(measured.contains)
+        let head =
+            [scenario.name]
+            + figures.map { $0.unit.rawValue.isEmpty ? $0.title : "\($0.title), \($0.unit.rawValue)" }
+        let rows = result.targets.map { target in
+            [target.name]
+                + figures.map { figure in
+                    result.spread(of: figure, scenario: scenario.name, target: target.name).map(spread) ?? "–"
+                }
+        }
+        return table([head] + rows)
+    }
+}

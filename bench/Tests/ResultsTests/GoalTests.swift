@@ -1,0 +1,52 @@
+import Foundation
+import Results
+import Testing
+
+@Suite("Goals")
+struct GoalTests {
+    private func outcome(_ goal: Goal, own: Double, reference: Double) -> Goal.Outcome? {
+        var result = Example.result(p50: [own], targets: ["own", "go"])
+        for index in result.measurements.indices where result.measurements[index].target == "go" {
+            result.measurements[index].figures[.latencyP50] = reference
+        }
+        return Goal.outcomes([goal], of: "own", in: result).first
+    }
+
+    @Test("a ratio is that of the medians, and reached up to its number")
+    func ratio() {
+        let goal = Goal(
+            title: "p50", scenario: "heartbeat-c1", figure: .latencyP50, reference: "go", atMost: 0.5)
+        #expect(outcome(goal, own: 1, reference: 2)?.isReached == true)
+        #expect(outcome(goal, own: 1.1, reference: 2)?.isReached == false)
+        #expect(outcome(goal, own: 1, reference: 4)?.value == 0.25)
+    }
+
+    @Test("a value is held against its number, and at least means at least")
+    func value() {
+        let most = Goal(title: "p50", scenario: "heartbeat-c1", figure: .latencyP50, atMost: 1)
+        #expect(outcome(most, own: 1, reference: 9)?.isReached == true)
+        #expect(outcome(most, own: 1.01, reference: 9)?.isReached == false)
+        let least = Goal(title: "p50", scenario: "heartbeat-c1", figure: .latencyP50, atLeast: 1)
+        #expect(outcome(least, own: 0.9, reference: 9)?.isReached == false)
+    }
+
+    @Test("a goal whose figure or reference was not measured has no outcome")
+    func absent() {
+        let result = Example.result(p50: [1], targets: ["own"])
+        let goals = [
+            Goal(title: "a", scenario: "heartbeat-c1", figure: .latencyP50, reference: "go", atMost: 1),
+            Goal(title: "b", scenario: "heartbeat-c1", figure: .recovery, atMost: 1),
+            Goal(title: "c", scenario: "nowhere", figure: .latencyP50, atMost: 1),
+        ]
+        #expect(Goal.outcomes(goals, of: "own", in: result).isEmpty)
+    }
+
+    @Test("a goal without a number is an error that names it")
+    func withoutNumber() throws {
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID().uuidString).json")
+        defer { try? FileManager.default.removeItem(at: file) }
+        try Data(#"{"goals":[{"title":"fast","scenario":"a","figure":"latencyP50"}]}"#.utf8).write(to: file)
+        let error = #expect(throws: ResultFile.Unreadable.self) { try Goal.read(file) }
+        #expect(error?.description.contains("fast: expected one of atMost and atLeast") == true)
+    }
+}

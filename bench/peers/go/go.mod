@@ -1,0 +1,3 @@
+module twined-peer
+
+go 1.19
