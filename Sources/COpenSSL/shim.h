@@ -28,6 +28,10 @@ static inline void copenssl_set_client_session_cache(SSL_CTX *context) {
 static inline long copenssl_set_server_name(SSL *session, const char *name) {
     return SSL_set_tlsext_host_name(session, name);
 }
+/// Whom the peer's certificate must chain up to; the session keeps a reference of its own.
+static inline long copenssl_set_anchors(SSL *session, X509_STORE *anchors) {
+    return SSL_set1_verify_cert_store(session, anchors);
+}
 static inline BIO *_Nullable copenssl_memory_bio(const void *bytes, int length) {
     return BIO_new_mem_buf(bytes, length);
 }

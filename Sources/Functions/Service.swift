@@ -182,7 +182,10 @@ public enum Service {
             }
             server.stop()
         }
-        EventLoop.shared.start { await warmUp(handler, parts) }
+        EventLoop.shared.start {
+            await EventLoop.shared.sleep(until: .after(milliseconds: ServiceLimits.warmUpDelayMilliseconds))
+            await warmUp(handler, parts)
+        }
         await server.run()
         parts.log.write(.info, "stopped")
     }
@@ -191,13 +194,15 @@ public enum Service {
     @EventLoopActor
     private static func warmUp(_ handler: any ServiceHandler, _ parts: ServiceParts) async {
         let deadline = Deadline.after(milliseconds: ServiceLimits.warmUpMilliseconds)
-        EventLoop.shared.start { await handler.warmUp(deadline: deadline) }
+        // The token's own failure is logged where it happens; the first request asks again.
+        if handler.needsToken {
+            EventLoop.shared.start { _ = try? await parts.token.value(deadline: deadline) }
+        }
         EventLoop.shared.start {
             // Only lines of the log are named by it: where it is not known they do without.
             parts.log.projectID = try? await parts.project.value(deadline: deadline)
         }
-        // The token's own failure is logged where it happens; the first request asks again.
-        if handler.needsToken { _ = try? await parts.token.value(deadline: deadline) }
+        await handler.warmUp(deadline: deadline)
     }
 
     // MARK: The process

@@ -26,23 +26,38 @@ enum OpenSSL {
 
 /// The client's side of TLS towards hosts of one trust: anchors, rules, and one kept session a host.
 ///
-/// There is one context for each set of anchors, so that a session, whose resumption verifies nothing, can
-/// never serve where other anchors are asked for.
+/// OpenSSL's own context is one for all, since making one costs milliseconds. What is proven is not shared:
+/// there is one of these for each set of anchors, with its own sessions, so that a session, whose resumption
+/// verifies nothing, can never serve where other anchors are asked for.
 @safe
 @EventLoopActor
 final class TLSClientContext {
+    /// Every rule but the anchors; it has none itself.
+    private static let shared: Result<OpaquePointer, TLSConfigurationError> = makeShared()
     private let context: OpaquePointer
+    private let anchors: OpaquePointer
     /// The newest session of each host and port: a resumed handshake costs a quarter of a full one.
     private var sessions: [String: OpaquePointer] = unsafe [:]
     private static let sessionsMax = 64
 
     /// Fails with OpenSSL's reason when the anchors cannot be read.
     init(trust: TrustAnchors) throws(TLSConfigurationError) {
-        OpenSSL.initialize
-        guard let context = unsafe SSL_CTX_new(TLS_client_method()) else {
+        unsafe context = try Self.shared.get()
+        guard let anchors = unsafe X509_STORE_new() else {
             throw TLSConfigurationError(reason: OpenSSL.takeReason())
         }
-        unsafe self.context = context
+        unsafe self.anchors = anchors
+        switch trust {
+        case .system: try loadSystemAnchors()
+        case .certificateAuthority(let authority): try load(authority.pem)
+        }
+    }
+
+    private static func makeShared() -> Result<OpaquePointer, TLSConfigurationError> {
+        OpenSSL.initialize
+        guard let context = unsafe SSL_CTX_new(TLS_client_method()) else {
+            return .failure(TLSConfigurationError(reason: OpenSSL.takeReason()))
+        }
         _ = unsafe copenssl_set_min_proto_tls12(context)
         unsafe copenssl_set_modes(context)
         unsafe copenssl_set_client_session_cache(context)
@@ -54,23 +69,20 @@ final class TLSClientContext {
             unsafe TLSSession.of(ssl).takeNew(session)
             return 1
         }
-        switch trust {
-        case .system: try loadSystemAnchors()
-        case .certificateAuthority(let authority): try load(authority.pem)
-        }
+        return unsafe .success(context)
     }
 
     isolated deinit {
         unsafe sessions.values.forEach { unsafe SSL_SESSION_free($0) }
-        unsafe SSL_CTX_free(context)
+        unsafe X509_STORE_free(anchors)
     }
 
     /// A session that will only stand towards `host`: by name with SNI, or by address without.
     func session(host: String, port: UInt16) throws(TLSConfigurationError) -> TLSSession {
         let isAddress = SocketAddress(literal: host, port: port) != nil
-        guard let ssl = unsafe SSL_new(context), let parameters = unsafe SSL_get0_param(ssl) else {
-            throw TLSConfigurationError(reason: OpenSSL.takeReason())
-        }
+        guard let ssl = unsafe SSL_new(context), let parameters = unsafe SSL_get0_param(ssl),
+            unsafe copenssl_set_anchors(ssl, anchors) == 1
+        else { throw TLSConfigurationError(reason: OpenSSL.takeReason()) }
         unsafe X509_VERIFY_PARAM_set_hostflags(
             parameters,
             UInt32(
@@ -102,19 +114,19 @@ final class TLSClientContext {
     /// file for each anchor that is used, a bundle all of them (14 ms) at start.
     private func loadSystemAnchors() throws(TLSConfigurationError) {
         if let file = Self.environment("SSL_CERT_FILE") {
-            guard unsafe SSL_CTX_load_verify_file(context, file) == 1 else {
+            guard unsafe X509_STORE_load_file(anchors, file) == 1 else {
                 throw TLSConfigurationError(reason: "SSL_CERT_FILE: \(OpenSSL.takeReason())")
             }
             return
         }
         if let directory = Self.environment("SSL_CERT_DIR") {
-            guard unsafe SSL_CTX_load_verify_dir(context, directory) == 1 else {
+            guard unsafe X509_STORE_load_path(anchors, directory) == 1 else {
                 throw TLSConfigurationError(reason: "SSL_CERT_DIR: \(OpenSSL.takeReason())")
             }
             return
         }
         for directory in ["/etc/ssl/certs", "/usr/lib/ssl/certs"] where unsafe access(directory, R_OK) == 0 {
-            guard unsafe SSL_CTX_load_verify_dir(context, directory) == 1 else { continue }
+            guard unsafe X509_STORE_load_path(anchors, directory) == 1 else { continue }
             return
         }
         throw TLSConfigurationError(
@@ -123,9 +135,6 @@ final class TLSClientContext {
 
     /// Every certificate of the PEM text: while a cluster's authority is rotated there are two.
     private func load(_ pem: [UInt8]) throws(TLSConfigurationError) {
-        guard let store = unsafe SSL_CTX_get_cert_store(context) else {
-            throw TLSConfigurationError(reason: OpenSSL.takeReason())
-        }
         let count = unsafe pem.withUnsafeBytes { buffer -> Int in
             guard let base = buffer.baseAddress,
                 let bio = unsafe copenssl_memory_bio(base, CInt(buffer.count))
@@ -134,7 +143,7 @@ final class TLSClientContext {
             var count = 0
             while let certificate = unsafe PEM_read_bio_X509(bio, nil, nil, nil) {
                 defer { unsafe X509_free(certificate) }
-                guard unsafe X509_STORE_add_cert(store, certificate) == 1 else { return 0 }
+                guard unsafe X509_STORE_add_cert(anchors, certificate) == 1 else { return 0 }
                 count += 1
             }
             // The end of the text shows as "no start line"; anything else is a broken certificate.

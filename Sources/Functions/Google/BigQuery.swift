@@ -26,9 +26,9 @@ final class BigQuery {
         self.api = api
     }
 
-    /// Opens a connection, so that an event that follows finds one.
+    /// Opens a connection and finds out the project, so that an event that follows finds both.
     func prepare(deadline: Deadline) async {
-        _ = try? await target(deadline: deadline)
+        EventLoop.shared.start { [self] in _ = try? await target(deadline: deadline) }
         await api.prepare(deadline: deadline)
     }
 
