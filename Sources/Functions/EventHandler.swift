@@ -59,6 +59,7 @@ final class EventHandler: ServiceHandler {
         }
         var course = Course(context: log.context(of: request.fields), deadline: deadline)
         if let push, let refusal = await check(request.fields, with: push, course) { return refusal }
+        course.parsing()
         let message: PubSubMessage
         do throws(NotAnEvent) {
             message = try CloudEvent.message(request.fields, body: request.body)
@@ -74,6 +75,7 @@ final class EventHandler: ServiceHandler {
         do throws(MalformedEvent) {
             event = try Event(message)
         } catch {
+            course.parsed(nil)
             return await refuse(message, request.body, error.description, &course)
         }
         course.parsed(event)

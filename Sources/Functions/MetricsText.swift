@@ -93,7 +93,7 @@ extension Metrics {
         }
         text.family(
             "twined_event_seconds", .histogram,
-            "Time of an event, from its head to its answer, and of its steps.")
+            "Time of an event, from its last byte to its answer, and of its steps.")
         for (step, histogram) in zip(Step.labels, eventSeconds) {
             text.histogram("twined_event_seconds", [(name: "step", value: step)], histogram)
         }

@@ -156,7 +156,7 @@ final class ServiceRegistry: ServiceHandler {
                 if case .exists(_, let tag) = question { line.field("tag", tag.text) }
                 line.field("upstream", Upstream.artifactRegistry.rawValue)
                 line.field("reason", error.reason)
-                line.field("ms", Int((EventLoop.shared.nowNanoseconds - start) / 1_000_000))
+                line.field("ms", milliseconds: EventLoop.shared.nowNanoseconds - start)
             }
             return .failed(error)
         }

@@ -198,7 +198,7 @@ public final class UpstreamCaller {
             case .noToken, .notSent: break
             }
             line.field("attempt", attempt)
-            line.field("ms", Int((EventLoop.shared.nowNanoseconds - start) / 1_000_000))
+            line.field("ms", milliseconds: EventLoop.shared.nowNanoseconds - start)
         }
     }
 }

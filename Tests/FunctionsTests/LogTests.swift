@@ -148,18 +148,47 @@ struct LogTests {
         #expect(object["context"]?["reportLocation"]?["lineNumber"]?.integer != nil)
     }
 
-    @Test("a terminal gets readable lines, escaped all the same")
-    func textForm() async throws {
-        let line = try await LoopSupport.run {
+    private static func textLine(isColoured: Bool) async throws -> String {
+        try await LoopSupport.run {
             let sink = KeptLines()
-            Log(sink: sink, form: .text).write(.info, "stored") {
+            Log(sink: sink, form: .text(isColoured: isColoured)).write(.info, "stored") {
                 $0.field("event", "a b\u{1B}[2J\n")
                 $0.field("kind", "question")
-                $0.field("ms", 12)
+                $0.field("ms", milliseconds: 12_034_999)
             }
             return sink.texts[0]
         }
-        #expect(line.hasSuffix(" INFO    stored event=\"a b\\u001b[2J\\n\" kind=question ms=12\n"))
+    }
+
+    @Test("a terminal gets readable lines, escaped all the same")
+    func textForm() async throws {
+        let line = try await Self.textLine(isColoured: false)
+        #expect(line.hasSuffix(" INFO    stored event=\"a b\\u001b[2J\\n\" kind=question ms=12.034\n"))
+    }
+
+    @Test("colours are around what is ours alone, and end where they began")
+    func colours() async throws {
+        let line = try await Self.textLine(isColoured: true)
+        #expect(
+            line.hasSuffix(
+                "\u{1B}[0m \u{1B}[32mINFO\u{1B}[0m    \u{1B}[1mstored\u{1B}[0m "
+                    + "event=\"a b\\u001b[2J\\n\" kind=question ms=12.034\n"))
+        #expect(line.hasPrefix("\u{1B}[2m"))
+    }
+
+    @Test(
+        "a time is a JSON number of milliseconds to the microsecond",
+        arguments: [
+            (0, "0.000"), (999, "0.000"), (1_000, "0.001"), (120_000, "0.120"), (1_000_000, "1.000"),
+            (61_002_003_999, "61002.003"),
+        ] as [(UInt64, String)])
+    func milliseconds(_ nanoseconds: UInt64, _ expected: String) async throws {
+        let line = try await LoopSupport.run {
+            let sink = KeptLines()
+            Log(sink: sink).write(.info, "m") { $0.field("ms", milliseconds: nanoseconds) }
+            return sink.texts[0]
+        }
+        #expect(line.hasSuffix(",\"ms\":\(expected)}\n"))
     }
 
     @Test("dropped lines are counted in a line of their own")

@@ -14,6 +14,7 @@ from terraform import Module, arguments, plain
 NOT_ON_CLOUD_RUN = {
     "HOST": "the default", "PORT": "the platform sets it", "K_SERVICE": "the platform sets it",
     "FUNCTION_TARGET": "an argument names the function", "FUNCTION_SIGNATURE_TYPE": "ignored",
+    "NO_COLOR": "for terminals",
     "OCTUE_SERVICES_TOPIC_NAME": "the older name", "GCLOUD_PROJECT": "the older name",
     "PUSH_AUDIENCE": "Cloud Run checks callers", "PUSH_SERVICE_ACCOUNT": "Cloud Run checks callers",
     "SSL_CERT_FILE": "the image has SSL_CERT_DIR", "SSL_CERT_DIR": "the image sets it",
