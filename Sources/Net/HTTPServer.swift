@@ -52,6 +52,8 @@ public final class HTTPServer {
     private let ended = Gate()
     /// Connections accepted so far.
     public private(set) var connectionsAccepted = 0
+    /// What the server answered itself in the handler's place, so far.
+    public private(set) var refused = Refusals()
 
     /// A server that does not listen yet.
     public convenience init(handler: any Handler, configuration: Configuration) {
@@ -138,6 +140,7 @@ public final class HTTPServer {
             }
             connectionsAccepted += 1
             if connections.count >= connectionsMax {
+                refused.count(.connections)
                 if refusals < Limits.refusalsAtOnceMax { group.addTask { await self.refuse(stream) } }
                 continue
             }
@@ -219,6 +222,7 @@ public final class HTTPServer {
                 try await answer(request, on: connection, &machine, clock)
                 clock = RequestClock(limits, isFirst: false)
             case .refuse(let bytes):
+                refused.count(RefusalReason(status: machine.refusedStatus ?? 400))
                 connection.phase = .closing
                 try await stream.write(
                     bytes, deadline: .after(milliseconds: limits.answerTimeoutMilliseconds))
@@ -240,8 +244,10 @@ public final class HTTPServer {
             } ?? .after(milliseconds: configuration.requestTimeoutMilliseconds)
         var response: HTTPResponse
         if isDraining {
+            refused.count(.stopping)
             response = .text(503, "shutting down; try again\n")
         } else if requestsInFlight >= limits.requestsInFlightMax {
+            refused.count(.requestsInFlight)
             response = .text(503, "too many requests at once; try again later\n")
             response.fields.append("Retry-After", "1")
         } else {
