@@ -230,7 +230,7 @@ final class EventHandler: ServiceHandler {
             log.write(.error, "dead letter not published, the event will be redelivered", course.context) {
                 line in
                 course.append(message, to: &line)
-                line.field("reason", reason)
+                line.field("fault", reason)
                 failure.append(to: &line, upstream: "pubsub")
                 course.appendTimes(to: &line)
             }

@@ -154,8 +154,12 @@ final class ServiceRegistry: ServiceHandler {
             log.write(error.mayPass ? .warning : .error, "a look-up failed", context) { line in
                 line.field("service", question.name.text)
                 if case .exists(_, let tag) = question { line.field("tag", tag.text) }
-                line.field("upstream", Upstream.artifactRegistry.rawValue)
-                line.field("reason", error.reason)
+                if let call = error.call {
+                    call.append(to: &line, upstream: "artifact registry")
+                } else {
+                    line.field("upstream", Upstream.artifactRegistry.rawValue)
+                    line.field("reason", error.reason)
+                }
                 line.field("ms", milliseconds: EventLoop.shared.nowNanoseconds - start)
             }
             return .failed(error)

@@ -21,6 +21,8 @@ public struct UpstreamResult: Sendable {
     public let reaction: Reaction
     /// How many requests were sent.
     public let attempts: Int
+    /// For the log line of a failure: who failed, what it said, and what to do.
+    var explanation: Explanation?
 
     /// The last answer, if that is what came last.
     public var response: HTTPResponse? {
@@ -88,11 +90,14 @@ public final class UpstreamCaller {
         renewOrigin: (@EventLoopActor () async -> Origin?)? = nil,
         _ request: (_ authorization: [UInt8]?) -> HTTPRequest
     ) async -> UpstreamResult {
-        let result = await attempt(
+        var result = await attempt(
             upstream, at: origin, deadline: deadline, token: source,
             attemptMillisecondsMax: attemptMillisecondsMax, context: context, renewOrigin: renewOrigin,
             request)
         metrics.called(upstream, result)
+        if !result.reaction.isSuccess {
+            result.explanation = Explanation(of: result, upstream, at: origin, token: source)
+        }
         return result
     }
 
