@@ -228,7 +228,7 @@ struct HTTPServerStateMachine: ByteReceiver {
             state = .refusing(status: error.status, text: error.text)
             return bytes.count
         }
-        if reader.body.count > limits.bodyBytesMax {
+        if reader.byteCountMin > limits.bodyBytesMax {
             state = .refusing(status: 413, text: "the body is over \(limits.bodyBytesMax) bytes")
         } else if !budget.take(reader.body.count - before) {
             state = .refusing(status: 503, text: "too many bytes are being received; try again later")

@@ -129,6 +129,21 @@ struct HTTPServerStateMachineTests {
         #expect(transcript.events == ["POST / 0123456789", "refuse 413"])
     }
 
+    @Test(
+        "a chunk that announces more than a body may have is 413 at once, and not waited for",
+        arguments: [("B", true), ("7fffffffffffffff", true), ("A", false)])
+    func chunkThatAnnouncesTooMuch(size: String, isRefused: Bool) {
+        var limits = MessageLimits()
+        limits.bodyBytesMax = 10
+        let head = "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+        for before in ["", "1\r\nx\r\n"] {
+            var transcript = Transcript(limits: limits)
+            transcript.feed((head + before + size + "\r\n").utf8)
+            let isOver = isRefused || !before.isEmpty
+            #expect(transcript.events == (isOver ? ["refuse 413"] : []))
+        }
+    }
+
     @Test("100 Continue is sent once, and only when the body has not begun to come")
     func expectContinue() {
         let head = "POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
