@@ -116,6 +116,7 @@ public enum Service {
             service: environment["K_SERVICE"] ?? settings.kind.rawValue,
             writesExecutionIDs: settings.logsExecutionIDs)
         defer { log.drain() }
+        if !Process.reportCrash(log.crashReport()) { log.write(.warning, "a crash would not be reported") }
         let signals: SignalSource
         do throws(Errno) {
             signals = try SignalSource()

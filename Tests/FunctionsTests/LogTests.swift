@@ -134,18 +134,29 @@ struct LogTests {
         #expect(parse("<script>") == nil)
     }
 
-    @Test("a fault of our own has Error Reporting's form")
-    func fault() async throws {
-        let line = try await LoopSupport.run {
-            let sink = KeptLines()
-            Log(sink: sink, service: "event-handler").fault("a table is inconsistent")
-            return sink.lines[0]
+    @Test("a crash of ours has Error Reporting's form, whatever the service is called")
+    func crash() async throws {
+        for service in ["event-handler", "TIME SIGNAL \"\n"] {
+            let parts = try await LoopSupport.run {
+                Log(sink: KeptLines(), service: service).crashReport()
+            }
+            let line =
+                parts.before + "2026-01-01T00:00:00.000000Z" + parts.between + "SIGILL at 0x1" + parts.after
+            #expect(line.hasSuffix("}\n"))
+            let object = try JSONDocument(parsing: Array(line.dropLast().utf8)).root
+            #expect(object["severity"]?.string == "ERROR")
+            #expect(object["time"]?.string == "2026-01-01T00:00:00.000000Z")
+            #expect(object["@type"]?.string?.hasSuffix("ReportedErrorEvent") == true)
+            #expect(object["serviceContext"]?["service"]?.string == service)
+            #expect(object["serviceContext"]?["version"]?.string == Version.current)
+            #expect(object["context"]?["reportLocation"]?["functionName"]?.string == service)
+            #expect(object["signal"]?.string == "SIGILL at 0x1")
         }
-        let object = try JSONDocument(parsing: Array(line.dropLast())).root
-        #expect(object["@type"]?.string?.hasSuffix("ReportedErrorEvent") == true)
-        #expect(object["serviceContext"]?["service"]?.string == "event-handler")
-        #expect(object["serviceContext"]?["version"]?.string == Version.current)
-        #expect(object["context"]?["reportLocation"]?["lineNumber"]?.integer != nil)
+        let text = try await LoopSupport.run {
+            Log(sink: KeptLines(), form: .text(isColoured: false)).crashReport()
+        }
+        #expect(text.before == "" && text.after == "\n")
+        #expect(text.between == " ERROR   the program crashed signal=")
     }
 
     private static func textLine(isColoured: Bool) async throws -> String {

@@ -1,6 +1,7 @@
 """What standard error gets: JSON for machines, readable lines for people, the times of an event's steps."""
 
 import contextlib
+import datetime
 import json
 import os
 import pty
@@ -158,3 +159,44 @@ def test_a_full_or_closed_standard_error_stops_no_event(cloud):
         if process.poll() is None:
             process.kill()
             process.wait(PATIENCE_SECONDS)
+
+
+@pytest.mark.parametrize("number", [signal.SIGILL, signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE,
+                                    signal.SIGTRAP])
+def test_a_crash_is_reported_in_the_form_of_error_reporting(start, cloud, number):
+    program = event_handler(start, cloud, K_SERVICE="main-handler")
+    before = time.time()
+    program.process.send_signal(number)
+    assert program.process.wait(PATIENCE_SECONDS) == -number, "it ends as it would have"
+    *_, line = log(program)
+    assert (line["severity"], line["message"]) == ("ERROR", "the program crashed")
+    assert line["@type"].endswith("ReportedErrorEvent") and line["serviceContext"]["service"] == "main-handler"
+    assert re.fullmatch(rf"{number.name} at 0x[0-9a-f]+", line["signal"])
+    moment = datetime.datetime.fromisoformat(line["time"].replace("Z", "+00:00")).timestamp()
+    assert before - 5 <= moment <= time.time() + 5, "the date is reckoned by hand"
+
+
+def test_a_crash_with_a_full_or_closed_standard_error_ends_all_the_same(cloud):
+    for is_closed in [False, True]:
+        reading, writing = os.pipe()
+        environment = {**cloud.environment("event-handler"), "HOST": "127.0.0.1", "PORT": str(free_port())}
+        process = subprocess.Popen([BUILD / "twined-functions", "event-handler"], env=environment, stderr=writing,
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        try:
+            assert b"listening" in os.read(reading, 65_536)
+            if is_closed:
+                os.close(reading)
+            else:
+                os.set_blocking(writing, False)
+                with contextlib.suppress(BlockingIOError):
+                    while True:
+                        os.write(writing, bytes(4096))
+            process.send_signal(signal.SIGSEGV)
+            assert process.wait(PATIENCE_SECONDS) == -signal.SIGSEGV
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait(PATIENCE_SECONDS)
+            os.close(writing)
+            if not is_closed:
+                os.close(reading)

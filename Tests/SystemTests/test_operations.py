@@ -9,7 +9,7 @@ from events import cancellation, heartbeat, log, push, question
 from programs import PATIENCE_SECONDS, ROOT, free_port
 
 #: A line of the log in the sources: how grave it is, and its message.
-CALL = re.compile(r'\b(?:log\.write|emit|log\.fault)\(\s*(?:([^"()]*?),\s*)?"((?:[^"\\]|\\.)*)"')
+CALL = re.compile(r'\b(?:log\.write|emit|LogLine)\(\s*(?:([^"()]*?),\s*)?"((?:[^"\\]|\\.)*)"')
 #: A field of a line in the sources; LogLine.swift itself adds but one.
 FIELD = re.compile(r'\b(?:field|json|beginField)\(\s*"([^"]+)"')
 ROW = re.compile(r"^\| (`[^|]*`) \| [^|]*[a-z][^|]* \|$", re.M)
