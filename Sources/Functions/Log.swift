@@ -59,8 +59,8 @@ public final class Log {
         }
     }
 
-    /// The line about a crash of ours, in the form that Error Reporting collects: what stands before its time,
-    /// between the time and the signal, and after that.
+    /// The line about a crash of ours, in the form that Error Reporting collects: what stands before its
+    /// time, between the time and the signal, and after that.
     ///
     /// It is made ahead: a program that crashes can put nothing together any more.
     func crashReport() -> (before: String, between: String, after: String) {

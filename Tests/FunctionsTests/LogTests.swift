@@ -1,6 +1,7 @@
 import Glibc
 import JSON
 import Net
+import TestSupport
 import Testing
 
 @testable import Functions
