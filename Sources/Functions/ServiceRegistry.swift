@@ -160,6 +160,11 @@ final class ServiceRegistry: ServiceHandler {
                     line.field("upstream", Upstream.artifactRegistry.rawValue)
                     line.field("reason", error.reason)
                 }
+                if error.kind == .repositoryMissing {
+                    line.field(
+                        "remedy",
+                        "create it, or set ARTIFACT_REGISTRY_REPOSITORY_ID to the repository there is")
+                }
                 line.field("ms", milliseconds: EventLoop.shared.nowNanoseconds - start)
             }
             return .failed(error)

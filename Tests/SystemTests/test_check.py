@@ -64,6 +64,7 @@ def test_everything_that_an_event_needs_is_looked_at(cloud):
     ("event-handler", "pubsub.topics.publish", "network topic", "roles/pubsub.publisher"),
     ("event-handler", "pubsub.topics.publish", "dead-letter topic", "roles/pubsub.publisher"),
     ("service-registry", "artifactregistry.tags.get", "look-ups", "roles/artifactregistry.reader"),
+    ("service-registry", "artifactregistry.dockerimages.get", "look-ups", "roles/artifactregistry.reader"),
 ])
 def test_a_missing_permission_is_answered_with_its_role(cloud, function, permission, line, role):
     cloud.post("/settings", {"deniedPermissions": [permission]})
@@ -83,6 +84,19 @@ def test_a_403_is_answered_with_the_role(cloud, service, function, line, role):
     failed = failures(cloud, function)
     assert list(failed) == [line]
     assert role in failed[line]["remedy"]
+
+
+def test_a_403_of_pubsub_or_the_cluster_is_answered_with_the_role_for_each_thing_that_needs_it(cloud):
+    for service in ["pubsub", "kubernetes"]:
+        cloud.post("/faults", {"service": service, "count": -1, "status": 403})
+    failed = failures(cloud, "event-handler", **DEAD_LETTERS)
+    assert set(failed) == {"kubernetes create", "kubernetes get", "kubernetes delete", "network topic",
+                           "dead-letter topic"}
+    for what, line in failed.items():
+        role = "roles/container.developer" if what.startswith("kubernetes") else "roles/pubsub.publisher"
+        assert role in line["remedy"]
+        assert line["subject"].removeprefix("jobs in ") in line["remedy"]
+        assert "service-account@demo-project.iam.gserviceaccount.com" in line["remedy"], "whom to grant it to"
 
 
 @pytest.mark.parametrize("verb", ["create", "get", "delete"])

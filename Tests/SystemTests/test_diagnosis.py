@@ -107,7 +107,7 @@ def test_a_dead_letter_that_cannot_be_published_says_both_what_is_wrong(start, c
 
 @pytest.mark.parametrize("broken, severity, status, reason, remedy", [
     (fault("artifactregistry", preset="google-forbidden"), "ERROR", 403, "403", "roles/artifactregistry.reader"),
-    (("/images", {"repositoryExists": False}), "ERROR", None, "ARTIFACT_REGISTRY_REPOSITORY_ID", None),
+    (("/images", {"repositoryExists": False}), "ERROR", None, "does not exist", "ARTIFACT_REGISTRY_REPOSITORY_ID"),
     (("/listeners", {"service": "artifactregistry", "open": False}), "WARNING", None, "refused", "egress"),
     (fault("artifactregistry", status=503), "WARNING", 503, "503", None),
 ])

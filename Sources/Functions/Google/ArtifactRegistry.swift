@@ -95,8 +95,7 @@ final class ArtifactRegistry {
         guard try await get("", deadline, context) == nil else { return }
         throw Failure(
             kind: .repositoryMissing,
-            reason:
-                "the repository \(repository.text) does not exist; ARTIFACT_REGISTRY_REPOSITORY_ID names it",
+            reason: "the repository \(repository.text) does not exist",
             mayPass: false)
     }
 
