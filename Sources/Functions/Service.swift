@@ -125,10 +125,12 @@ public enum Service {
         let settings = configuration.service
         let sink = StandardErrorSink()
         let log = Log(
-            level: settings.logLevel, sink: sink, form: sink.isTerminal ? .text : .json,
+            level: settings.logLevel, sink: sink,
+            form: sink.isTerminal ? .text(isColoured: wantsColours(environment)) : .json,
             service: environment["K_SERVICE"] ?? settings.kind.rawValue,
             writesExecutionIDs: settings.logsExecutionIDs)
         defer { log.drain() }
+        if !Process.reportCrash(log.crashReport()) { log.write(.warning, "a crash would not be reported") }
         let signals: SignalSource
         do throws(Errno) {
             signals = try SignalSource()
@@ -217,6 +219,9 @@ public enum Service {
 
     /// Whether people read what is written to a descriptor.
     static func isTerminal(_ descriptor: CInt) -> Bool { isatty(descriptor) == 1 }
+
+    /// Whether a terminal gets colours: unless NO_COLOR is set, and not empty (https://no-color.org).
+    static func wantsColours(_ environment: Environment) -> Bool { environment["NO_COLOR"] == nil }
 
     static func write(_ text: String, to descriptor: CInt) {
         write(Array(text.utf8), to: descriptor)

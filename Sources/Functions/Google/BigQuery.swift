@@ -44,7 +44,7 @@ final class BigQuery {
             do throws(TokenError) {
                 target = try await self.target(deadline: deadline)
             } catch {
-                return .failed(CallFailure(reason: error.description))
+                return .failed(CallFailure(error))
             }
         }
         let result = await api.call(
