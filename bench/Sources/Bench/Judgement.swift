@@ -12,6 +12,7 @@ enum Judgement {
         for target in result.targets.dropFirst() {
             let comparisons = Comparison.of(own, beside: target.name, in: result).filter(
                 isHeadline(in: result))
+            if comparisons.isEmpty { continue }
             Swift.print("\n\(own), as a ratio to \(target.name)\n" + Terminal.table(comparisons.map(line)))
         }
         guard let before = try ResultFile.newest(in: URL(fileURLWithPath: results), extent: result.extent)
