@@ -222,8 +222,8 @@ package final class Generator {
         if readiness & UInt32(clinux_readable) != 0, connection.socket != nil, connection.isConnected {
             try take(connection.read(into: buffer), of: connection)
         }
-        // Not after all answers of one wait: clients that send in step make the server and its upstreams work in
-        // turns where they could work at once.
+        // Not after all answers of one wait: clients that send in step make the server and its upstreams work
+        // in turns where they could work at once.
         if now < end, !isExhausted { try sendWhatIsDue() }
     }
 

@@ -159,7 +159,8 @@ package struct Measurement: Codable, Equatable, Sendable {
     }
 }
 
-/// `percentile` per cent of the answers took no longer than `milliseconds`. In the file it is a pair of numbers.
+/// `percentile` per cent of the answers took no longer than `milliseconds`. In the file it is a pair of
+/// numbers.
 package struct PercentilePoint: Codable, Equatable, Sendable {
     package var percentile: Double
     package var milliseconds: Double

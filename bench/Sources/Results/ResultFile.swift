@@ -27,7 +27,8 @@ package enum ResultFile {
         return try JSONDecoder().decode(BenchmarkResult.self, from: data)
     }
 
-    /// Writes a result with one measurement a line, so that the file is small and two of them can be told apart.
+    /// Writes a result with one measurement a line, so that the file is small and two of them can be told
+    /// apart.
     package static func write(_ result: BenchmarkResult, to file: URL) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
