@@ -148,7 +148,7 @@ public final class ByteStream {
         if count == 0 {
             receiver.receiveEnd()
         } else {
-            give(unsafe UnsafeRawBufferPointer(rebasing: Self.scratch[..<count]), to: &receiver)
+            unsafe give(UnsafeRawBufferPointer(rebasing: Self.scratch[..<count]), to: &receiver)
         }
         return true
     }
@@ -164,7 +164,7 @@ public final class ByteStream {
             if tls.hasInput {
                 switch try unsafe tls.read(into: Self.plaintext) {
                 case .bytes(let count):
-                    give(unsafe UnsafeRawBufferPointer(rebasing: Self.plaintext[..<count]), to: &receiver)
+                    unsafe give(UnsafeRawBufferPointer(rebasing: Self.plaintext[..<count]), to: &receiver)
                     return true
                 case .end:
                     receiver.receiveEnd()
@@ -292,7 +292,7 @@ public final class ByteStream {
     private func flushAvailable(_ session: TLSSession) throws(StreamError) -> Bool {
         if unsent.isEmpty {
             let output = unsafe TLSSession.output
-            if output.isEmpty { return true }
+            if unsafe output.isEmpty { return true }
             defer { TLSSession.clearOutput() }
             let count = try unsafe sendAvailable(output)
             if count == output.count { return true }
@@ -312,7 +312,7 @@ public final class ByteStream {
     /// Keeps what TLS has made for the peer until the next write: another session may be asked before.
     private func holdOutput() {
         let output = unsafe TLSSession.output
-        if output.isEmpty { return }
+        if unsafe output.isEmpty { return }
         unsafe unsent.append(contentsOf: output)
         TLSSession.clearOutput()
     }

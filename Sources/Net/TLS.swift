@@ -33,7 +33,8 @@ enum OpenSSL {
 @EventLoopActor
 final class TLSClientContext {
     /// Every rule but the anchors; it has none itself.
-    private static let shared: Result<OpaquePointer, TLSConfigurationError> = makeShared()
+    private static let shared: Result<OpaquePointer, TLSConfigurationError> =
+        unsafe makeShared()
     private let context: OpaquePointer
     private let anchors: OpaquePointer
     /// The newest session of each host and port: a resumed handshake costs a quarter of a full one.
@@ -56,7 +57,7 @@ final class TLSClientContext {
     private static func makeShared() -> Result<OpaquePointer, TLSConfigurationError> {
         OpenSSL.initialize
         guard let context = unsafe SSL_CTX_new(TLS_client_method()) else {
-            return .failure(TLSConfigurationError(reason: OpenSSL.takeReason()))
+            return unsafe .failure(TLSConfigurationError(reason: OpenSSL.takeReason()))
         }
         _ = unsafe copenssl_set_min_proto_tls12(context)
         unsafe copenssl_set_modes(context)

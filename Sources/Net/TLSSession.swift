@@ -76,20 +76,20 @@ final class TLSSession {
     /// Takes note of ciphertext that the peer sent. It stays where it is until `keepInput` is called, which
     /// must be before its memory is used for anything else.
     func feed(_ bytes: UnsafeRawBufferPointer) {
-        precondition(kept.isEmpty && fresh.isEmpty, "input is taken before more of it comes")
+        precondition(unsafe kept.isEmpty && fresh.isEmpty, "input is taken before more of it comes")
         unsafe fresh = bytes
     }
 
     /// Copies what is left of the input, so that the stream may use its memory again.
     func keepInput() {
-        if fresh.isEmpty { return }
+        if unsafe fresh.isEmpty { return }
         kept = unsafe Array(fresh)[...]
         unsafe fresh = UnsafeRawBufferPointer(start: nil, count: 0)
     }
 
     /// Whether bytes of the peer's are here that have not been read, or its closing message was.
     var hasInput: Bool {
-        if !fresh.isEmpty || !kept.isEmpty { return true }
+        if unsafe !fresh.isEmpty || !kept.isEmpty { return true }
         return unsafe SSL_has_pending(ssl) == 1 || SSL_get_shutdown(ssl) & SSL_RECEIVED_SHUTDOWN != 0
     }
 
