@@ -47,8 +47,11 @@ final class BigQuery {
                 return .failed(CallFailure(error))
             }
         }
-        let result = await api.call(
-            .bigQuery, .post, target, body: body, deadline: deadline, context: context)
+        let result = await api.caller.call(
+            .bigQuery, at: api.origin, deadline: deadline, token: api.token, context: context
+        ) { authorization in
+            self.api.request(.post, target, body: body, authorization: authorization)
+        }
         switch result.reaction {
         case .done: return .stored
         case .cannotBeStored:
