@@ -38,6 +38,9 @@ struct ConnectionPoolStateMachine {
     let idleNanoseconds: UInt64
     private(set) var leased = 0
     private(set) var opening = 0
+    /// Whether one of those is opened for nobody yet: the next request waits for it, and opens none of its
+    /// own.
+    private var isUnclaimed = false
     private var idle: [Idle] = []
     private var waiting: [RequestID] = []
 
@@ -68,6 +71,11 @@ struct ConnectionPoolStateMachine {
             leased += 1
             return .use(last.id)
         }
+        if !isFresh, isUnclaimed, waiting.count < waitingMax {
+            isUnclaimed = false
+            waiting.append(request)
+            return .wait
+        }
         if count < connectionsMax {
             opening += 1
             return .open
@@ -87,19 +95,24 @@ struct ConnectionPoolStateMachine {
         if opening > 0 || count >= connectionsMax { return false }
         if let last = idle.last, last.expiresNanoseconds > nowNanoseconds { return false }
         opening += 1
+        isUnclaimed = true
         return true
     }
 
     /// The connection that was to be opened stands, and its request uses it.
-    mutating func opened() {
+    ///
+    /// `isPrepared`: it was opened for nobody, after `prepare`.
+    mutating func opened(isPrepared: Bool = false) {
         precondition(opening > 0, "a connection was opened that nobody asked for")
+        if isPrepared { isUnclaimed = false }
         opening -= 1
         leased += 1
     }
 
     /// It does not stand. Returns a waiting request that may open one now.
-    mutating func failedToOpen() -> RequestID? {
+    mutating func failedToOpen(isPrepared: Bool = false) -> RequestID? {
         precondition(opening > 0, "a connection failed that nobody asked for")
+        if isPrepared { isUnclaimed = false }
         opening -= 1
         return nextToOpen()
     }

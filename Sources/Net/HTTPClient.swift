@@ -81,7 +81,7 @@ public final class HTTPClient: HTTPExchange {
         let pool = pool(for: origin)
         guard pool.machine.prepare(nowNanoseconds: EventLoop.shared.nowNanoseconds) else { return }
         do throws(HTTPClientError) {
-            let connection = try await open(to: origin, pool: pool, deadline: deadline)
+            let connection = try await open(to: origin, pool: pool, deadline: deadline, isPrepared: true)
             connection.isReused = true
             release(connection, to: pool, isReusable: true)
         } catch {
@@ -271,11 +271,11 @@ public final class HTTPClient: HTTPExchange {
     }
 
     private func open(
-        to origin: Origin, pool: Pool, deadline: Deadline
+        to origin: Origin, pool: Pool, deadline: Deadline, isPrepared: Bool = false
     ) async throws(HTTPClientError) -> Connection {
         do throws(HTTPClientError) {
             let stream = try await connect(to: origin, deadline: deadline)
-            pool.machine.opened()
+            pool.machine.opened(isPrepared: isPrepared)
             connectionsOpened += 1
             nextID &+= 1
             let connection = Connection(id: nextID, stream: stream)
@@ -285,7 +285,9 @@ public final class HTTPClient: HTTPExchange {
             }
             return connection
         } catch {
-            if let next = pool.machine.failedToOpen() { pool.waiters[next]?.gate.open() }
+            if let next = pool.machine.failedToOpen(isPrepared: isPrepared) {
+                pool.waiters[next]?.gate.open()
+            }
             throw error
         }
     }

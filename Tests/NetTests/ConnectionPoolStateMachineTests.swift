@@ -9,6 +9,9 @@ private struct PoolModel {
     var idle: [Int] = []
     var opening = 0
     var waiting: [Int] = []
+    /// Whether one of the attempts is a preparation, and whether a request waits for just that.
+    var isPreparing = false
+    var isUnclaimed = false
     var count: Int { leased.count + idle.count + opening }
 }
 
@@ -51,6 +54,24 @@ struct ConnectionPoolStateMachineTests {
         #expect(pool.lease(2, isFresh: true, nowNanoseconds: 1) == .replace(7))
     }
 
+    @Test("a request waits for the connection that is being prepared, and the next one opens its own")
+    func prepared() {
+        var pool = Self.pool(3)
+        #expect(pool.prepare(nowNanoseconds: 0))
+        #expect(pool.lease(1, nowNanoseconds: 0) == .wait)
+        #expect(pool.lease(2, nowNanoseconds: 0) == .open)
+        pool.opened(isPrepared: true)
+        #expect(pool.release(7, isReusable: true, nowNanoseconds: 0) == .handOver(1))
+    }
+
+    @Test("a request that waits for a preparation in vain opens a connection itself")
+    func preparedInVain() {
+        var pool = Self.pool(3)
+        #expect(pool.prepare(nowNanoseconds: 0))
+        #expect(pool.lease(1, nowNanoseconds: 0) == .wait)
+        #expect(pool.failedToOpen(isPrepared: true) == 1)
+    }
+
     @Test("beyond the ceiling requests wait in order, and beyond that ceiling they are refused")
     func waiting() {
         var pool = Self.pool(1, waitingMax: 2)
@@ -71,10 +92,11 @@ struct ConnectionPoolStateMachineTests {
         var next = 0
         for _ in 0..<100_000 {
             next += 1
-            switch Int.random(in: 0..<7, using: &generator) {
+            switch Int.random(in: 0..<8, using: &generator) {
+            case 7: prepare(&pool, &model)
             case 0, 1: lease(next, isFresh: Bool.random(using: &generator), &pool, &model)
             case 2 where model.opening > 0:
-                pool.opened()
+                pool.opened(isPrepared: endAttempt(&model))
                 model.opening -= 1
                 model.leased.insert(next)
             case 3 where model.opening > 0: failedToOpen(&pool, &model)
@@ -104,6 +126,10 @@ struct ConnectionPoolStateMachineTests {
             #expect(action == .use(newest))
             model.idle.removeLast()
             model.leased.insert(newest)
+        } else if !isFresh, model.isUnclaimed, model.waiting.count < 3 {
+            #expect(action == .wait)
+            model.isUnclaimed = false
+            model.waiting.append(request)
         } else if model.count < 4 {
             #expect(action == .open)
             model.opening += 1
@@ -120,9 +146,27 @@ struct ConnectionPoolStateMachineTests {
     }
 
     private func failedToOpen(_ pool: inout ConnectionPoolStateMachine, _ model: inout PoolModel) {
-        let next = pool.failedToOpen()
+        let next = pool.failedToOpen(isPrepared: endAttempt(&model))
         #expect(next == model.waiting.first)
         if next == nil { model.opening -= 1 } else { model.waiting.removeFirst() }
+    }
+
+    private func prepare(_ pool: inout ConnectionPoolStateMachine, _ model: inout PoolModel) {
+        let opens = model.opening == 0 && model.count < 4 && model.idle.isEmpty
+        #expect(pool.prepare(nowNanoseconds: 0) == opens)
+        if !opens { return }
+        model.opening += 1
+        model.isPreparing = true
+        model.isUnclaimed = true
+    }
+
+    /// Ends an attempt, the preparation before any other. Returns whether it was that.
+    private func endAttempt(_ model: inout PoolModel) -> Bool {
+        defer {
+            model.isPreparing = false
+            model.isUnclaimed = false
+        }
+        return model.isPreparing
     }
 
     private func release(
