@@ -69,7 +69,7 @@ let package = Package(
         .testTarget(
             name: "NetTests", dependencies: ["Net", "TestSupport", "CHTTP", "COpenSSL", "LocalCloud"],
             swiftSettings: strictTests),
-        .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: strictTests),
+        .testTarget(name: "JSONTests", dependencies: ["JSON", "TestSupport"], swiftSettings: strictTests),
         .testTarget(
             name: "FunctionsTests", dependencies: ["Functions", "JSON", "TestSupport"],
             swiftSettings: strictTests),

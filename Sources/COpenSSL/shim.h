@@ -10,6 +10,8 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
+#include <stdlib.h>
+#include <string.h>
 
 #pragma clang assume_nonnull begin
 
@@ -27,6 +29,10 @@ static inline void copenssl_set_client_session_cache(SSL_CTX *context) {
 }
 static inline long copenssl_set_server_name(SSL *session, const char *name) {
     return SSL_set_tlsext_host_name(session, name);
+}
+/// Whom the peer's certificate must chain up to; the session keeps a reference of its own.
+static inline long copenssl_set_anchors(SSL *session, X509_STORE *anchors) {
+    return SSL_set1_verify_cert_store(session, anchors);
 }
 static inline BIO *_Nullable copenssl_memory_bio(const void *bytes, int length) {
     return BIO_new_mem_buf(bytes, length);
@@ -63,6 +69,82 @@ static inline EVP_PKEY *_Nullable copenssl_rsa_public_key(const unsigned char *m
     BN_free(e);
     BN_free(n);
     return key;
+}
+
+/// What OpenSSL reads and writes in place of a socket: the input of one call, and the output that has not
+/// been taken since.
+typedef struct copenssl_pipe {
+    const unsigned char *_Nullable input;
+    size_t input_length;
+    unsigned char *_Nullable output;
+    size_t output_length;
+    size_t output_room;
+} copenssl_pipe;
+
+static inline void copenssl_pipe_feed(copenssl_pipe *pipe, const void *_Nullable bytes, size_t length) {
+    pipe->input = (const unsigned char *)bytes;
+    pipe->input_length = length;
+}
+
+/// Forgets the output, and its memory where it is more than `kept` bytes.
+static inline void copenssl_pipe_clear(copenssl_pipe *pipe, size_t kept) {
+    pipe->output_length = 0;
+    if (pipe->output_room <= kept) return;
+    free(pipe->output);
+    pipe->output = NULL;
+    pipe->output_room = 0;
+}
+
+static inline int copenssl_pipe_read(BIO *bio, char *bytes, int count) {
+    copenssl_pipe *pipe = (copenssl_pipe *)BIO_get_data(bio);
+    BIO_clear_retry_flags(bio);
+    if (pipe->input_length == 0) {
+        BIO_set_retry_read(bio);
+        return -1;
+    }
+    size_t taken = pipe->input_length < (size_t)count ? pipe->input_length : (size_t)count;
+    memcpy(bytes, pipe->input, taken);
+    pipe->input += taken;
+    pipe->input_length -= taken;
+    return (int)taken;
+}
+
+static inline int copenssl_pipe_write(BIO *bio, const char *bytes, int count) {
+    copenssl_pipe *pipe = (copenssl_pipe *)BIO_get_data(bio);
+    BIO_clear_retry_flags(bio);
+    size_t length = pipe->output_length + (size_t)count;
+    if (length > pipe->output_room) {
+        size_t room = length < 16384 ? 16384 : length * 2;
+        unsigned char *output = (unsigned char *)realloc(pipe->output, room);
+        if (output == NULL) return -1;
+        pipe->output = output;
+        pipe->output_room = room;
+    }
+    memcpy(pipe->output + pipe->output_length, bytes, (size_t)count);
+    pipe->output_length = length;
+    return count;
+}
+
+static inline long copenssl_pipe_ctrl(BIO *bio, int command, long number, void *_Nullable pointer) {
+    (void)bio, (void)number, (void)pointer;
+    return command == BIO_CTRL_FLUSH;
+}
+
+/// A BIO that reads and writes `pipe`; NULL when there is no memory. The method is made once and kept.
+static inline BIO *_Nullable copenssl_pipe_bio(copenssl_pipe *pipe) {
+    static BIO_METHOD *method;
+    if (method == NULL) {
+        method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "pipe");
+        if (method == NULL) return NULL;
+        BIO_meth_set_read(method, copenssl_pipe_read);
+        BIO_meth_set_write(method, copenssl_pipe_write);
+        BIO_meth_set_ctrl(method, copenssl_pipe_ctrl);
+    }
+    BIO *bio = BIO_new(method);
+    if (bio == NULL) return NULL;
+    BIO_set_data(bio, pipe);
+    BIO_set_init(bio, 1);
+    return bio;
 }
 
 #pragma clang assume_nonnull end

@@ -11,6 +11,7 @@ extension Check {
         if let origin = await lookAtCluster(configuration) {
             await ClusterCheck(self, configuration, origin).run()
         }
+        if configuration.push != nil { await lookAtPushKeys() }
         if configuration.reportsUndispatchableQuestions {
             await lookAtTopic(configuration.topic, "TWINED_SERVICES_TOPIC_NAME", "network topic")
         }
@@ -48,12 +49,12 @@ extension Check {
 
 /// What is asked of the cluster's API server itself.
 @EventLoopActor
-private struct ClusterCheck {
-    private let check: Check
-    private let configuration: EventHandlerConfiguration
+struct ClusterCheck {
+    let check: Check
+    let configuration: EventHandlerConfiguration
     private let origin: Origin
-    private let namespace: String
-    private let meanings: Meanings
+    let namespace: String
+    let meanings: Meanings
     private let role: String
 
     init(_ check: Check, _ configuration: EventHandlerConfiguration, _ origin: Origin) {
@@ -65,8 +66,12 @@ private struct ClusterCheck {
             "grant roles/container.developer on the project \(configuration.clusterID.project.text) to "
             + "\(check.identity), or bind a Role with batch jobs create, get, delete in the namespace "
             + "\(namespace) to it"
+        // Google's front end stands before an endpoint with a public name, and has a permission of its own.
+        let forbidden =
+            origin.trust == .system
+            ? "\(role); the DNS endpoint itself wants the permission container.clusters.connect too" : role
         meanings = Meanings(
-            origin: origin, service: nil, forbidden: role,
+            origin: origin, service: nil, forbidden: forbidden,
             notFound: "see that \(origin.hostField) is the cluster's API server")
     }
 
@@ -82,18 +87,7 @@ private struct ClusterCheck {
             "service account", account, "/api/v1/namespaces/\(namespace)/serviceaccounts/\(account)",
             missing: "run: kubectl -n \(namespace) create serviceaccount \(account), or set "
                 + "KUBERNETES_SERVICE_ACCOUNT_NAME to one there is; without it no Pod of a Job starts")
-        let queue = configuration.localQueue.text
-        await lookAt(
-            "local queue", queue, "/apis/kueue.x-k8s.io/v1beta1/namespaces/\(namespace)/localqueues/\(queue)",
-            missing: "create the LocalQueue \(queue) in the namespace \(namespace) (where Kueue is not "
-                + "installed, install it first), or set KUEUE_LOCAL_QUEUE; without it every Job stays "
-                + "suspended")
-        if let name = configuration.jobPriorityClass?.text {
-            await lookAt(
-                "priority class", name, "/apis/kueue.x-k8s.io/v1beta1/workloadpriorityclasses/\(name)",
-                missing: "create the WorkloadPriorityClass \(name), or leave JOB_PRIORITY_CLASS out; without "
-                    + "it every Job stays suspended")
-        }
+        await lookAtKueue()
     }
 
     /// Asks whether we may do `verb` to Jobs. False where the cluster does not answer, and no more need be
@@ -140,10 +134,19 @@ private struct ClusterCheck {
     }
 
     /// Reads an object that Jobs need. A function need not be allowed to read it, so a 403 proves nothing.
-    private func lookAt(_ what: String, _ name: String, _ path: String, missing: String) async {
+    /// Returns what was read.
+    @discardableResult
+    func read(
+        _ what: String, _ name: String, _ path: String, missing: String
+    ) async -> JSONDocument? {
         let result = await call(.get, path)
         switch result.status {
-        case 200: check.add(what, name, "it is there")
+        case 200:
+            guard let body = result.response?.body, let document = try? JSONDocument(parsing: body) else {
+                check.add(what, name, .failed, "the answer is no JSON", remedy: meanings.notFound)
+                return nil
+            }
+            return document
         case 403:
             check.add(
                 what, name, .unknown, "not allowed to read it",
@@ -151,6 +154,12 @@ private struct ClusterCheck {
         case 404: check.add(what, name, .failed, "it does not exist", remedy: missing)
         default: check.add(what, name, result, meanings)
         }
+        return nil
+    }
+
+    /// Looks whether an object is there.
+    func lookAt(_ what: String, _ name: String, _ path: String, missing: String) async {
+        if await read(what, name, path, missing: missing) != nil { check.add(what, name, "it is there") }
     }
 
     private func call(_ method: HTTPMethod, _ path: String, body: [UInt8] = []) async -> UpstreamResult {

@@ -36,7 +36,7 @@ extension Check {
         } catch {
             add(
                 "access token", source, .failed, error.description,
-                remedy: Self.remedy(service.credentials))
+                remedy: Credentials.remedy(service.credentials))
             return false
         }
         if let email = await email() { identity = email }
@@ -52,24 +52,6 @@ extension Check {
         case .impersonated: "impersonated service account"
         case .metadataServer(let server): "metadata server \(server.origin.hostField)"
         case nil: "no credentials"
-        }
-    }
-
-    private static func remedy(_ credentials: Credentials?) -> String {
-        switch credentials?.kind {
-        case .serviceAccount:
-            "see that the key is neither deleted nor disabled, and that the clock is right"
-        case .authorizedUser: "run: gcloud auth application-default login"
-        case .externalAccount:
-            "see the subject token's source, the pool's provider, and that the pool's principal has "
-                + "roles/iam.workloadIdentityUser on the service account"
-        case .impersonated:
-            "grant roles/iam.serviceAccountTokenCreator on the impersonated service account to the source "
-                + "credentials"
-        case .metadataServer:
-            "give the function a service account that is enabled; off Google Cloud set "
-                + "GOOGLE_APPLICATION_CREDENTIALS"
-        case nil: "set GOOGLE_APPLICATION_CREDENTIALS"
         }
     }
 
@@ -201,6 +183,27 @@ extension Check {
             add(
                 what, subject, .unknown, "permissions could not be tested: \(result.summary)",
                 remedy: "where events fail, \(role)")
+        }
+    }
+}
+
+extension Credentials {
+    /// What to do where no token can be had with these.
+    static func remedy(_ credentials: Credentials?) -> String {
+        switch credentials?.kind {
+        case .serviceAccount:
+            "see that the key is neither deleted nor disabled, and that the clock is right"
+        case .authorizedUser: "run: gcloud auth application-default login"
+        case .externalAccount:
+            "see the subject token's source, the pool's provider, and that the pool's principal has "
+                + "roles/iam.workloadIdentityUser on the service account"
+        case .impersonated:
+            "grant roles/iam.serviceAccountTokenCreator on the impersonated service account to the source "
+                + "credentials"
+        case .metadataServer:
+            "give the function a service account that is enabled, and let it reach the metadata server "
+                + "(port 80 of 169.254.169.254); off Google Cloud set GOOGLE_APPLICATION_CREDENTIALS"
+        case nil: "set GOOGLE_APPLICATION_CREDENTIALS"
         }
     }
 }

@@ -74,7 +74,7 @@ extension Service {
         do throws(ConfigurationError) {
             configuration = try Configuration(kind, environment: environment)
         } catch {
-            return report(Check.findings(error), kind, asJSON: asJSON)
+            return report(Check.findings(error), kind, asJSON: asJSON, environment)
         }
         let box = FindingsBox()
         EventLoop.shared.start {
@@ -85,14 +85,17 @@ extension Service {
             EventLoop.shared.stop()
         }
         EventLoop.shared.run()
-        return report(box.value, kind, asJSON: asJSON)
+        return report(box.value, kind, asJSON: asJSON, environment)
     }
 
-    private static func report(_ findings: [Finding], _ kind: FunctionKind, asJSON: Bool) -> Int32 {
+    private static func report(
+        _ findings: [Finding], _ kind: FunctionKind, asJSON: Bool, _ environment: Environment
+    ) -> Int32 {
         if asJSON {
             write(CheckReport.json(findings, kind), to: 1)
         } else {
-            write(CheckReport.table(findings, isColoured: isTerminal(1)), to: 1)
+            let isColoured = isTerminal(1) && wantsColours(environment)
+            write(CheckReport.table(findings, isColoured: isColoured), to: 1)
         }
         return CheckReport.isGood(findings) ? ExitStatus.success : ExitStatus.checkFailed
     }

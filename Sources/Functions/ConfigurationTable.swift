@@ -173,6 +173,7 @@ extension Setting {
         ) { pathPrefix($0) },
         seen("FUNCTION_TARGET", "the function, where no argument names it", "handle_event or handle_request"),
         seen("FUNCTION_SIGNATURE_TYPE", "accepted and ignored", "anything"),
+        seen("NO_COLOR", "a terminal gets readable lines without colours", "anything"),
         seen(
             "K_SERVICE",
             "set by Cloud Run and Knative: the service's name in logs, and no probing for the "

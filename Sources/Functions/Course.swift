@@ -3,12 +3,16 @@ internal import Net
 
 /// One event's way through the handler: its deadline, what ties its log lines together, and when each step
 /// ended.
+///
+/// The loop's clock stands still within a turn, and an event is read within one: where reading begins and
+/// ends the clock is asked anew.
 @EventLoopActor
 final class Course {
     let context: LogContext
     let deadline: Deadline
     private var event: Event?
     private let startNanoseconds = EventLoop.shared.nowNanoseconds
+    private var parsingNanoseconds: UInt64?
     private var parsedNanoseconds: UInt64?
     private var storedNanoseconds: UInt64?
     private var dispatchedNanoseconds: UInt64?
@@ -18,10 +22,12 @@ final class Course {
         self.deadline = deadline
     }
 
-    /// The event is read.
-    func parsed(_ event: Event) {
+    /// The event is about to be read.
+    func parsing() { parsingNanoseconds = EventLoop.shared.readingNanoseconds }
+    /// The event is read; nil where it could not be.
+    func parsed(_ event: Event?) {
         self.event = event
-        parsedNanoseconds = EventLoop.shared.nowNanoseconds
+        parsedNanoseconds = EventLoop.shared.readingNanoseconds
     }
     /// BigQuery has answered.
     func stored() { storedNanoseconds = EventLoop.shared.nowNanoseconds }
@@ -46,31 +52,45 @@ final class Course {
         if let attempt = message.deliveryAttempt { line.field("delivery_attempt", attempt) }
     }
 
-    /// How long the steps took, in milliseconds, as far as they were reached.
+    /// How long the steps took, as far as they were reached.
     func appendTimes(to line: inout LogLine) {
-        let now = EventLoop.shared.nowNanoseconds
-        if let stored = storedNanoseconds {
-            line.field("store_ms", Self.milliseconds(stored - (parsedNanoseconds ?? startNanoseconds)))
-        }
-        if let dispatched = dispatchedNanoseconds {
-            let before = storedNanoseconds ?? parsedNanoseconds ?? startNanoseconds
-            line.field("dispatch_ms", Self.milliseconds(dispatched - before))
-        }
-        line.field("ms", Self.milliseconds(now - startNanoseconds))
+        if let time = parseNanoseconds { line.field("parse_ms", milliseconds: time) }
+        if let time = storeNanoseconds { line.field("store_ms", milliseconds: time) }
+        if let time = dispatchNanoseconds { line.field("dispatch_ms", milliseconds: time) }
+        line.field("ms", milliseconds: totalNanoseconds)
     }
 
     /// Counts the event, and the time its steps took.
     func count(_ outcome: EventOutcome, in metrics: Metrics) {
         metrics.count(EventKindLabel(event), outcome)
-        if let stored = storedNanoseconds {
-            metrics.observe(.store, nanoseconds: stored - (parsedNanoseconds ?? startNanoseconds))
-        }
-        if let dispatched = dispatchedNanoseconds {
-            let before = storedNanoseconds ?? parsedNanoseconds ?? startNanoseconds
-            metrics.observe(.dispatch, nanoseconds: dispatched - before)
-        }
-        metrics.observe(.all, nanoseconds: EventLoop.shared.nowNanoseconds - startNanoseconds)
+        if let time = parseNanoseconds { metrics.observe(.parse, nanoseconds: time) }
+        if let time = storeNanoseconds { metrics.observe(.store, nanoseconds: time) }
+        if let time = dispatchNanoseconds { metrics.observe(.dispatch, nanoseconds: time) }
+        metrics.observe(.all, nanoseconds: totalNanoseconds)
     }
 
-    private static func milliseconds(_ nanoseconds: UInt64) -> Int { Int(nanoseconds / 1_000_000) }
+    private var parseNanoseconds: UInt64? {
+        guard let parsingNanoseconds, let parsedNanoseconds else { return nil }
+        return parsedNanoseconds - parsingNanoseconds
+    }
+
+    private var storeNanoseconds: UInt64? {
+        storedNanoseconds.map { Self.elapsed(from: parsedNanoseconds ?? startNanoseconds, to: $0) }
+    }
+
+    private var dispatchNanoseconds: UInt64? {
+        dispatchedNanoseconds.map {
+            Self.elapsed(from: storedNanoseconds ?? parsedNanoseconds ?? startNanoseconds, to: $0)
+        }
+    }
+
+    private var totalNanoseconds: UInt64 {
+        Self.elapsed(
+            from: startNanoseconds, to: max(EventLoop.shared.nowNanoseconds, parsedNanoseconds ?? 0))
+    }
+
+    /// Zero where a step ended in the turn in which the event was read: the turn's time is the earlier one.
+    private static func elapsed(from start: UInt64, to end: UInt64) -> UInt64 {
+        end > start ? end - start : 0
+    }
 }

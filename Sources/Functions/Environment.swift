@@ -77,21 +77,22 @@ public struct Environment: Sendable {
         guard unsafe fstat(descriptor, &status) == 0 else { return .failure(.unreadable(reason(errno))) }
         guard status.st_mode & S_IFMT == S_IFREG else { return .failure(.notAFile) }
         guard status.st_size <= ServiceLimits.credentialsBytesMax else { return .failure(.tooLarge) }
-        var bytes = [UInt8](repeating: 0, count: ServiceLimits.credentialsBytesMax + 1)
-        var filled = 0
-        while filled < bytes.count {
-            let count = unsafe bytes.withUnsafeMutableBytes { buffer in
-                unsafe Glibc.read(descriptor, buffer.baseAddress?.advanced(by: filled), buffer.count - filled)
+        // One byte more than there should be: a read that fills it shows that the file has grown.
+        var bytes: [UInt8] = []
+        var room = Int(status.st_size) + 1
+        while bytes.count <= ServiceLimits.credentialsBytesMax {
+            var count = 0
+            bytes.append(addingCapacity: room) { span in
+                unsafe span.withUnsafeMutableBufferPointer { buffer, initialized in
+                    count = unsafe Glibc.read(descriptor, buffer.baseAddress, buffer.count)
+                    initialized += max(0, count)
+                }
             }
-            if count == 0 { break }
-            if count < 0 {
-                if errno == EINTR { continue }
-                return .failure(.unreadable(reason(errno)))
-            }
-            filled += count
+            if count == 0 { return .success(bytes) }
+            if count < 0, errno != EINTR { return .failure(.unreadable(reason(errno))) }
+            room = 4_096
         }
-        guard filled <= ServiceLimits.credentialsBytesMax else { return .failure(.tooLarge) }
-        return .success(Array(bytes.prefix(filled)))
+        return .failure(.tooLarge)
     }
 
     private static func reason(_ code: CInt) -> String {

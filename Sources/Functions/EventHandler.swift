@@ -59,6 +59,7 @@ final class EventHandler: ServiceHandler {
         }
         let course = Course(context: log.context(of: request.fields), deadline: deadline)
         if let push, let refusal = await check(request.fields, with: push, course) { return refusal }
+        course.parsing()
         let message: PubSubMessage
         do throws(NotAnEvent) {
             message = try CloudEvent.message(request.fields, body: request.body)
@@ -74,6 +75,7 @@ final class EventHandler: ServiceHandler {
         do throws(MalformedEvent) {
             event = try Event(message)
         } catch {
+            course.parsed(nil)
             return await refuse(message, request.body, error.description, course)
         }
         course.parsed(event)
@@ -231,7 +233,7 @@ final class EventHandler: ServiceHandler {
             log.write(.error, "dead letter not published, the event will be redelivered", course.context) {
                 line in
                 course.append(message, to: &line)
-                line.field("reason", reason)
+                line.field("fault", reason)
                 failure.append(to: &line, upstream: "pubsub")
                 course.appendTimes(to: &line)
             }

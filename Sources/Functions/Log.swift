@@ -59,36 +59,54 @@ public final class Log {
         }
     }
 
-    /// Writes an ERROR line about a fault of our own, in the form Error Reporting collects.
-    public func fault(
-        _ message: StaticString, _ context: LogContext = .none, file: StaticString = #fileID,
-        line number: Int = #line, function: StaticString = #function,
-        _ fields: (inout LogLine) -> Void = { _ in }
-    ) {
-        emit(.error, message) { line in
-            append(context, to: &line)
-            line.json("@type") {
-                $0.string(
-                    "type.googleapis.com/google.devtools.clouderrorreporting.v1beta1.ReportedErrorEvent")
-            }
-            line.json("serviceContext") { json in
-                json.beginObject()
-                json.member("service", service)
-                json.member("version", version)
-                json.endObject()
-            }
-            line.json("context") { json in
-                json.beginObject()
-                json.key("reportLocation")
-                json.beginObject()
-                json.member("filePath", file.description)
-                json.member("lineNumber", number)
-                json.member("functionName", function.description)
-                json.endObject()
-                json.endObject()
-            }
-            fields(&line)
+    /// The line about a crash of ours, in the form that Error Reporting collects: what stands before its
+    /// time, between the time and the signal, and after that.
+    ///
+    /// It is made ahead: a program that crashes can put nothing together any more.
+    func crashReport() -> (before: String, between: String, after: String) {
+        let time: StaticString = "TIME"
+        let signal: StaticString = "SIGNAL"
+        var line = LogLine(
+            form, .error, "the program crashed", timestamp: Array(time.description.utf8), reusing: [])
+        line.json("@type") {
+            $0.string("type.googleapis.com/google.devtools.clouderrorreporting.v1beta1.ReportedErrorEvent")
         }
+        line.json("serviceContext") { json in
+            json.beginObject()
+            json.member("service", service)
+            json.member("version", version)
+            json.endObject()
+        }
+        line.json("context") { json in
+            json.beginObject()
+            json.key("reportLocation")
+            json.beginObject()
+            json.member("filePath", "twined-functions")
+            json.member("lineNumber", 0)
+            json.member("functionName", service)
+            json.endObject()
+            json.endObject()
+        }
+        line.json("signal") { $0.string(signal.description) }
+        if form != .json { line.field("signal", signal.description) }
+        let bytes = line.finish()
+        let (before, rest) = Self.split(bytes[...], at: time.description, last: false)
+        let (between, after) = Self.split(rest, at: signal.description, last: true)
+        return (
+            String(decoding: before, as: UTF8.self), String(decoding: between, as: UTF8.self),
+            String(decoding: after, as: UTF8.self)
+        )
+    }
+
+    /// What stands before and after the first or last occurrence of `mark`.
+    private static func split(
+        _ bytes: ArraySlice<UInt8>, at mark: String, last: Bool
+    ) -> (ArraySlice<UInt8>, ArraySlice<UInt8>) {
+        let places = bytes.indices.filter { bytes[$0...].starts(with: mark.utf8) }
+        guard let place = last ? places.last : places.first else {
+            preconditionFailure("a line without its mark")
+        }
+        return (bytes[..<place], bytes[(place + mark.utf8.count)...])
     }
 
     /// How many lines were dropped since the start.

@@ -21,6 +21,16 @@ public enum LogSeverity: Int, Sendable, Comparable, CaseIterable {
         }
     }
 
+    /// What a terminal is told before the name (ECMA-48 section 8.3.117): grey, green, yellow, red.
+    var colour: StaticString {
+        switch self {
+        case .debug: "\u{1B}[90m"
+        case .info: "\u{1B}[32m"
+        case .warning: "\u{1B}[33m"
+        case .error: "\u{1B}[31m"
+        }
+    }
+
     /// The severity of that name, which may be in lower case.
     public init?(name: String) {
         for severity in Self.allCases
@@ -45,14 +55,14 @@ public enum LogSeverity: Int, Sendable, Comparable, CaseIterable {
 /// member `truncated` says so.
 public struct LogLine: Sendable {
     /// What a line looks like.
-    public enum Form: Sendable {
+    public enum Form: Sendable, Equatable {
         /// One JSON object (Cloud Logging's structured form).
         case json
         /// For people: time, severity, message, `name=value`.
-        case text
+        case text(isColoured: Bool)
     }
 
-    let form: Form
+    private let isJSON: Bool
     private(set) var bytes: [UInt8]
     private var isTruncated = false
     /// Room for `,"truncated":true}` and the newline.
@@ -63,9 +73,9 @@ public struct LogLine: Sendable {
         _ form: Form, _ severity: LogSeverity, _ message: StaticString, timestamp: [UInt8],
         reusing buffer: [UInt8]
     ) {
-        self.form = form
         bytes = buffer
         bytes.removeAll(keepingCapacity: true)
+        if case .json = form { isJSON = true } else { isJSON = false }
         switch form {
         case .json:
             literal("{\"severity\":\"")
@@ -75,13 +85,18 @@ public struct LogLine: Sendable {
             literal("\",\"time\":\"")
             bytes.append(contentsOf: timestamp)
             bytes.append(UInt8(ascii: "\""))
-        case .text:
+        case .text(let isColoured):
+            if isColoured { literal("\u{1B}[2m") }
             bytes.append(contentsOf: timestamp)
-            bytes.append(UInt8(ascii: " "))
+            literal(isColoured ? "\u{1B}[0m " : " ")
+            if isColoured { literal(severity.colour) }
             literal(severity.name)
+            if isColoured { literal("\u{1B}[0m") }
             bytes.append(
                 contentsOf: repeatElement(UInt8(ascii: " "), count: 8 - severity.name.utf8CodeUnitCount))
+            if isColoured { literal("\u{1B}[1m") }
             escaped(message)
+            if isColoured { literal("\u{1B}[0m") }
         }
     }
 
@@ -90,10 +105,9 @@ public struct LogLine: Sendable {
         let start = bytes.count
         let shown = value.prefix(ServiceLimits.logValueBytesMax)
         if shown.count < value.count { isTruncated = true }
-        switch form {
-        case .json:
+        if isJSON {
             JSONEscaping.appendMember(name, shown, to: &bytes, form: .ascii)
-        case .text:
+        } else {
             beginField(name)
             let isBare = Self.isBare(shown)
             if !isBare { bytes.append(UInt8(ascii: "\"")) }
@@ -117,6 +131,21 @@ public struct LogLine: Sendable {
         keepIfItFits(from: start)
     }
 
+    /// Adds a time in milliseconds, to the microsecond.
+    public mutating func field(_ name: StaticString, milliseconds nanoseconds: UInt64) {
+        let start = bytes.count
+        beginField(name)
+        let microseconds = nanoseconds / 1_000
+        bytes.append(contentsOf: String(microseconds / 1_000).utf8)
+        bytes.append(UInt8(ascii: "."))
+        var unit: UInt64 = 100
+        while unit > 0 {
+            bytes.append(UInt8(ascii: "0") + UInt8(microseconds / unit % 10))
+            unit /= 10
+        }
+        keepIfItFits(from: start)
+    }
+
     /// Adds a value of text that is known when the program is built, if there is one.
     public mutating func field(_ name: StaticString, literal value: StaticString) {
         field(name, value.description)
@@ -124,7 +153,7 @@ public struct LogLine: Sendable {
 
     /// Adds a member whose value is JSON text of our own making; only in a JSON line.
     mutating func json(_ name: StaticString, _ body: (inout JSONWriter) -> Void) {
-        guard form == .json else { return }
+        guard isJSON else { return }
         let start = bytes.count
         beginField(name)
         var writer = JSONWriter(capacity: 128)
@@ -139,23 +168,16 @@ public struct LogLine: Sendable {
             beginField("truncated")
             literal("true")
         }
-        if form == .json { bytes.append(UInt8(ascii: "}")) }
+        if isJSON { bytes.append(UInt8(ascii: "}")) }
         bytes.append(UInt8(ascii: "\n"))
         precondition(bytes.count <= ServiceLimits.logLineBytesMax, "a log line is longer than it may be")
         return bytes
     }
 
     private mutating func beginField(_ name: StaticString) {
-        switch form {
-        case .json:
-            literal(",\"")
-            literal(name)
-            literal("\":")
-        case .text:
-            bytes.append(UInt8(ascii: " "))
-            literal(name)
-            bytes.append(UInt8(ascii: "="))
-        }
+        literal(isJSON ? ",\"" : " ")
+        literal(name)
+        literal(isJSON ? "\":" : "=")
     }
 
     private mutating func keepIfItFits(from start: Int) {

@@ -218,11 +218,12 @@ struct CounterTable: Sendable {
 final class Metrics {
     /// The parts of an event's time.
     enum Step: Int, MetricLabel {
+        case parse
         case store
         case dispatch
         case all
 
-        static let labels = ["store", "dispatch", "all"]
+        static let labels = ["parse", "store", "dispatch", "all"]
     }
 
     /// What a look-up asks.

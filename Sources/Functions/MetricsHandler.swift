@@ -67,7 +67,8 @@ extension Service {
         let handler = MetricsHandler(parts.metrics, settings.kind) {
             var readings = Readings(
                 connections: server.connectionCount, connectionsAccepted: server.connectionsAccepted,
-                upstreamConnectionsOpened: client.connectionsOpened, logLinesDropped: parts.log.droppedLines,
+                refused: server.refused, upstreamConnectionsOpened: client.connectionsOpened,
+                logLinesDropped: parts.log.droppedLines,
                 startSeconds: startSeconds)
             readings.readProcess()
             return readings

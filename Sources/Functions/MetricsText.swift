@@ -56,6 +56,7 @@ struct PrometheusText {
 struct Readings: Sendable {
     var connections = 0
     var connectionsAccepted = 0
+    var refused = Refusals()
     var upstreamConnectionsOpened = 0
     var logLinesDropped = 0
     var residentBytes: Int?
@@ -93,7 +94,7 @@ extension Metrics {
         }
         text.family(
             "twined_event_seconds", .histogram,
-            "Time of an event, from its head to its answer, and of its steps.")
+            "Time of an event, from its last byte to its answer, and of its steps.")
         for (step, histogram) in zip(Step.labels, eventSeconds) {
             text.histogram("twined_event_seconds", [(name: "step", value: step)], histogram)
         }
@@ -164,6 +165,14 @@ extension Metrics {
         text.single(
             "twined_connections_accepted_total", .counter, "Connections accepted from clients.",
             "\(readings.connectionsAccepted)")
+        text.family(
+            "twined_requests_refused_total", .counter,
+            "Requests and connections that no handler saw, by the ceiling or rule that they broke.")
+        for reason in RefusalReason.allCases where readings.refused[reason] > 0 {
+            text.sample(
+                "twined_requests_refused_total", [(name: "reason", value: reason.label)],
+                "\(readings.refused[reason])")
+        }
         text.single(
             "twined_upstream_connections_opened_total", .counter, "Connections opened to upstreams.",
             "\(readings.upstreamConnectionsOpened)")
@@ -180,6 +189,22 @@ extension Metrics {
         text.single(
             "process_start_time_seconds", .gauge, "When the program started, in seconds since 1970.",
             "\(readings.startSeconds)")
+    }
+}
+
+extension RefusalReason {
+    /// The value as Prometheus gets it.
+    var label: String {
+        switch self {
+        case .malformed: "malformed"
+        case .headTooLarge: "head_too_large"
+        case .bodyTooLarge: "body_too_large"
+        case .tooSlow: "too_slow"
+        case .connections: "connections"
+        case .requestsInFlight: "requests_in_flight"
+        case .bufferedBytes: "buffered_bytes"
+        case .stopping: "stopping"
+        }
     }
 }
 

@@ -86,10 +86,13 @@ struct ServiceRevision: ProvenText {
     let tag: ImageTag
 
     init?(_ bytes: some Collection<UInt8>) {
-        let parts = Array(bytes).split(separator: 0x3A, omittingEmptySubsequences: false)
-        guard parts.count == 2, let tag = ImageTag(parts[1]) else { return nil }
-        let names = parts[0].split(separator: 0x2F, omittingEmptySubsequences: false)
-        guard names.count == 2, names.allSatisfy({ Grammar.isHyphenated($0) }) else { return nil }
+        // Neither a tag nor a hyphenated name holds a colon or a slash: a second one is refused there.
+        guard let colon = bytes.firstIndex(of: 0x3A),
+            let tag = ImageTag(bytes[bytes.index(after: colon)...]),
+            let slash = bytes[..<colon].firstIndex(of: 0x2F),
+            Grammar.isHyphenated(bytes[..<slash]),
+            Grammar.isHyphenated(bytes[bytes.index(after: slash)..<colon])
+        else { return nil }
         text = String(decoding: bytes, as: UTF8.self)
         self.tag = tag
     }

@@ -111,7 +111,10 @@ final class PushVerifier {
         case undecided(String)
     }
 
-    private static let target = Array("/oauth2/v3/certs".utf8)
+    /// Where the issuer publishes its keys.
+    static let standardOrigin = Origin(scheme: .https, host: "www.googleapis.com")
+    /// See `standardOrigin`.
+    static let target = Array("/oauth2/v3/certs".utf8)
 
     private let push: EventHandlerConfiguration.Push
     private let caller: UpstreamCaller
@@ -124,7 +127,7 @@ final class PushVerifier {
 
     init(
         _ push: EventHandlerConfiguration.Push, caller: UpstreamCaller,
-        origin: Origin = Origin(scheme: .https, host: "www.googleapis.com")
+        origin: Origin = PushVerifier.standardOrigin
     ) {
         self.push = push
         self.caller = caller

@@ -15,7 +15,9 @@ struct Quantity: ProvenText {
     let integer: Int?
 
     init?(_ bytes: some Collection<UInt8>) {
-        let trimmed = Array(bytes.drop(while: Self.isSpace).reversed().drop(while: Self.isSpace).reversed())
+        var trimmed = Array(bytes)[...]
+        while let first = trimmed.first, Self.isSpace(first) { trimmed.removeFirst() }
+        while let last = trimmed.last, Self.isSpace(last) { trimmed.removeLast() }
         guard trimmed.count <= Self.lengthMax, Self.isValid(trimmed) else { return nil }
         text = String(decoding: trimmed, as: UTF8.self)
         integer = trimmed.allSatisfy(ASCII.isDigit) ? Int(text) : nil
@@ -23,23 +25,32 @@ struct Quantity: ProvenText {
 
     private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
 
-    private static func isValid(_ bytes: [UInt8]) -> Bool {
-        var rest = bytes[...]
+    private static func isValid(_ bytes: ArraySlice<UInt8>) -> Bool {
+        var rest = bytes
         let isNegative = rest.first == 0x2D
         if isNegative || rest.first == 0x2B { rest.removeFirst() }
-        let number = rest.prefix { ASCII.isDigit($0) || $0 == 0x2E }
-        let digits = number.filter(ASCII.isDigit)
-        guard !digits.isEmpty, number.count - digits.count <= 1 else { return false }
-        if isNegative, digits.contains(where: { $0 != 0x30 }) { return false }
-        return isSuffix(rest.dropFirst(number.count))
+        var digits = 0
+        var points = 0
+        var isZero = true
+        while let byte = rest.first, ASCII.isDigit(byte) || byte == 0x2E {
+            if byte == 0x2E { points += 1 } else { digits += 1 }
+            if byte != 0x2E, byte != 0x30 { isZero = false }
+            rest.removeFirst()
+        }
+        return digits > 0 && points <= 1 && (isZero || !isNegative) && isSuffix(rest)
     }
 
-    private static let suffixes = [
-        "", "n", "u", "m", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei",
-    ]
-
     private static func isSuffix(_ bytes: ArraySlice<UInt8>) -> Bool {
-        if suffixes.contains(where: { bytes.elementsEqual($0.utf8) }) { return true }
+        guard let first = bytes.first else { return true }
+        switch first {
+        case UInt8(ascii: "M"), UInt8(ascii: "G"), UInt8(ascii: "T"), UInt8(ascii: "P"), UInt8(ascii: "E"):
+            if bytes.count == 1 || bytes.count == 2 && bytes.last == UInt8(ascii: "i") { return true }
+        case UInt8(ascii: "K"):
+            return bytes.count == 2 && bytes.last == UInt8(ascii: "i")
+        case UInt8(ascii: "n"), UInt8(ascii: "u"), UInt8(ascii: "m"), UInt8(ascii: "k"):
+            return bytes.count == 1
+        default: break
+        }
         guard bytes.first == 0x65 || bytes.first == 0x45 else { return false }
         var digits = bytes.dropFirst()
         if digits.first == 0x2B || digits.first == 0x2D { digits.removeFirst() }

@@ -125,10 +125,12 @@ public enum Service {
         let settings = configuration.service
         let sink = StandardErrorSink()
         let log = Log(
-            level: settings.logLevel, sink: sink, form: sink.isTerminal ? .text : .json,
+            level: settings.logLevel, sink: sink,
+            form: sink.isTerminal ? .text(isColoured: wantsColours(environment)) : .json,
             service: environment["K_SERVICE"] ?? settings.kind.rawValue,
             writesExecutionIDs: settings.logsExecutionIDs)
         defer { log.drain() }
+        if !Process.reportCrash(log.crashReport()) { log.write(.warning, "a crash would not be reported") }
         let signals: SignalSource
         do throws(Errno) {
             signals = try SignalSource()
@@ -182,7 +184,10 @@ public enum Service {
             }
             server.stop()
         }
-        EventLoop.shared.start { await warmUp(handler, parts) }
+        EventLoop.shared.start {
+            await EventLoop.shared.sleep(until: .after(milliseconds: ServiceLimits.warmUpDelayMilliseconds))
+            await warmUp(handler, parts)
+        }
         await server.run()
         parts.log.write(.info, "stopped")
     }
@@ -191,13 +196,15 @@ public enum Service {
     @EventLoopActor
     private static func warmUp(_ handler: any ServiceHandler, _ parts: ServiceParts) async {
         let deadline = Deadline.after(milliseconds: ServiceLimits.warmUpMilliseconds)
-        EventLoop.shared.start { await handler.warmUp(deadline: deadline) }
+        // The token's own failure is logged where it happens; the first request asks again.
+        if handler.needsToken {
+            EventLoop.shared.start { _ = try? await parts.token.value(deadline: deadline) }
+        }
         EventLoop.shared.start {
             // Only lines of the log are named by it: where it is not known they do without.
             parts.log.projectID = try? await parts.project.value(deadline: deadline)
         }
-        // The token's own failure is logged where it happens; the first request asks again.
-        if handler.needsToken { _ = try? await parts.token.value(deadline: deadline) }
+        await handler.warmUp(deadline: deadline)
     }
 
     // MARK: The process
@@ -212,6 +219,9 @@ public enum Service {
 
     /// Whether people read what is written to a descriptor.
     static func isTerminal(_ descriptor: CInt) -> Bool { isatty(descriptor) == 1 }
+
+    /// Whether a terminal gets colours: unless NO_COLOR is set, and not empty (https://no-color.org).
+    static func wantsColours(_ environment: Environment) -> Bool { environment["NO_COLOR"] == nil }
 
     static func write(_ text: String, to descriptor: CInt) {
         write(Array(text.utf8), to: descriptor)

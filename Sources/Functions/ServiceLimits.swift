@@ -41,6 +41,9 @@ public enum ServiceLimits {
     public static let answerMarginMilliseconds: UInt64 = 5_000
     /// The work after `listen()` that makes the first event faster.
     public static let warmUpMilliseconds: UInt64 = 20_000
+    /// How long the program listens before it begins to make ready: making a TLS context keeps the loop for
+    /// some milliseconds, and a probe of the platform's that waits already is answered first.
+    public static let warmUpDelayMilliseconds: UInt64 = 1
     /// One question of `check`, its retries included.
     public static let checkQuestionMilliseconds: UInt64 = 10_000
 }

@@ -154,9 +154,18 @@ final class ServiceRegistry: ServiceHandler {
             log.write(error.mayPass ? .warning : .error, "a look-up failed", context) { line in
                 line.field("service", question.name.text)
                 if case .exists(_, let tag) = question { line.field("tag", tag.text) }
-                line.field("upstream", Upstream.artifactRegistry.rawValue)
-                line.field("reason", error.reason)
-                line.field("ms", Int((EventLoop.shared.nowNanoseconds - start) / 1_000_000))
+                if let call = error.call {
+                    call.append(to: &line, upstream: "artifact registry")
+                } else {
+                    line.field("upstream", Upstream.artifactRegistry.rawValue)
+                    line.field("reason", error.reason)
+                }
+                if error.kind == .repositoryMissing {
+                    line.field(
+                        "remedy",
+                        "create it, or set ARTIFACT_REGISTRY_REPOSITORY_ID to the repository there is")
+                }
+                line.field("ms", milliseconds: EventLoop.shared.nowNanoseconds - start)
             }
             return .failed(error)
         }

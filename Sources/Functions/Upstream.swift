@@ -21,6 +21,8 @@ public struct UpstreamResult: Sendable {
     public let reaction: Reaction
     /// How many requests were sent.
     public let attempts: Int
+    /// For the log line of a failure: who failed, what it said, and what to do.
+    var explanation: Explanation?
 
     /// The last answer, if that is what came last.
     public var response: HTTPResponse? {
@@ -101,13 +103,13 @@ public final class UpstreamCaller {
                     do throws(TokenError) {
                         token = try await source.value(deadline: deadline)
                     } catch {
-                        return ended(upstream, .noToken(error), .unavailable, attempts)
+                        return ended(upstream, origin, source, .noToken(error), .unavailable, attempts)
                     }
                 }
             }
             let start = EventLoop.shared.nowNanoseconds
             guard let attemptEnd = retry.beginAttempt(nowNanoseconds: start) else {
-                return ended(upstream, last, .unavailable, attempts)
+                return ended(upstream, origin, source, last, .unavailable, attempts)
             }
             attempts += 1
             let longest = attemptMillisecondsMax.multipliedReportingOverflow(by: 1_000_000)
@@ -124,18 +126,18 @@ public final class UpstreamCaller {
             let reaction = Policy.reaction(to: Self.outcome(of: last, from: upstream), of: upstream)
             if reaction.isFinal {
                 if reaction.isSuccess { budgets[upstream.index].succeeded() }
-                return ended(upstream, last, reaction, attempts)
+                return ended(upstream, origin, source, last, reaction, attempts)
             }
             logAttempt(upstream, last, attempts, start, context)
             let goesOn = await prepareNext(upstream, reaction, last, &retry)
             guard goesOn else {
-                return ended(upstream, last, .unavailable, attempts)
+                return ended(upstream, origin, source, last, .unavailable, attempts)
             }
             if reaction == .freshToken, let source, let token { source.invalidate(token) }
             if case .askClusterAnew = reaction, let renewOrigin, !hasRenewedOrigin {
                 hasRenewedOrigin = true
                 guard let renewed = await renewOrigin() else {
-                    return ended(upstream, last, .unavailable, attempts)
+                    return ended(upstream, origin, source, last, .unavailable, attempts)
                 }
                 origin = renewed
             }
@@ -143,10 +145,15 @@ public final class UpstreamCaller {
     }
 
     private func ended(
-        _ upstream: Upstream, _ last: UpstreamResult.Last, _ reaction: Reaction, _ attempts: Int
+        _ upstream: Upstream, _ origin: Origin, _ source: AccessToken?, _ last: UpstreamResult.Last,
+        _ reaction: Reaction, _ attempts: Int
     ) -> UpstreamResult {
         metrics.called(upstream, reaction, attempts: attempts)
-        return UpstreamResult(last: last, reaction: reaction, attempts: attempts)
+        var result = UpstreamResult(last: last, reaction: reaction, attempts: attempts)
+        if !reaction.isSuccess {
+            result.explanation = Explanation(of: result, upstream, at: origin, token: source)
+        }
+        return result
     }
 
     private static func outcome(of last: UpstreamResult.Last, from upstream: Upstream) -> Outcome {
@@ -190,7 +197,7 @@ public final class UpstreamCaller {
             case .noToken, .notSent: break
             }
             line.field("attempt", attempt)
-            line.field("ms", Int((EventLoop.shared.nowNanoseconds - start) / 1_000_000))
+            line.field("ms", milliseconds: EventLoop.shared.nowNanoseconds - start)
         }
     }
 }

@@ -97,7 +97,7 @@ struct Base64Decoder {
         return unsafe bytes.withUnsafeBytes { source in
             unsafe placed.withUnsafeBufferPointer { placed in
                 unsafe output.withUnsafeMutableBufferPointer { buffer, count in
-                    let target = unsafe UnsafeMutableRawBufferPointer(buffer)
+                    let target = UnsafeMutableRawBufferPointer(buffer)
                     for eight in 0..<eights {
                         let word = unsafe source.loadUnaligned(
                             fromByteOffset: start + eight * 8, as: UInt64.self)

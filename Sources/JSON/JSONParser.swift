@@ -18,8 +18,8 @@ struct JSONParser {
         var hasEqualKeys = false
     }
 
-    /// Nil before the first container and after the last.
-    private var open: OpenContainer?
+    /// The innermost container; meaningless while `depth` is 0.
+    private var open = OpenContainer(tapeIndex: 0, memberCount: 0, isObject: false, hasEscapedKey: false)
     private var depth = 0
     private let end: Int
     private let depthMax: Int
@@ -60,8 +60,8 @@ struct JSONParser {
             let byte = bytes[position]
             if byte == 0x7B || byte == 0x5B {
                 position = try begin(bytes, at: position, isObject: byte == 0x7B, to: &tape)
-                if position < end, bytes[position] == byte + 2, let container = open {
-                    position = close(container, bytes, at: position, on: &tape)
+                if position < end, bytes[position] == byte + 2 {
+                    position = close(bytes, at: position, on: &tape)
                 } else {
                     expectsKey = byte == 0x7B
                     continue
@@ -72,7 +72,7 @@ struct JSONParser {
             // A value has ended: close what ends with it, then go on behind a comma.
             while true {
                 position = JSONScanner.whiteSpace(bytes, from: position, to: end)
-                guard let container = open else {
+                guard depth > 0 else {
                     guard position == end else { throw JSONError(.trailingBytes, at: position) }
                     return
                 }
@@ -80,13 +80,13 @@ struct JSONParser {
                 let byte = bytes[position]
                 if byte == 0x2C {
                     position += 1
-                    expectsKey = container.isObject
+                    expectsKey = open.isObject
                     break
                 }
-                guard byte == (container.isObject ? 0x7D : 0x5D) else {
+                guard byte == (open.isObject ? 0x7D : 0x5D) else {
                     throw JSONError(.unexpectedByte, at: position)
                 }
-                position = close(container, bytes, at: position, on: &tape)
+                position = close(bytes, at: position, on: &tape)
             }
         }
     }
@@ -96,12 +96,12 @@ struct JSONParser {
         _ bytes: Span<UInt8>, at position: Int, isObject: Bool, to tape: inout OutputSpan<UInt32>
     ) throws(JSONError) -> Int {
         guard depth < depthMax else { throw JSONError(.nestingTooDeep, at: position) }
-        depth += 1
         var outer = Self.noContainer
-        if let open {
+        if depth > 0 {
             outer = UInt32(open.tapeIndex)
             tape[open.tapeIndex + 2] = open.memberCount << 1 | (open.hasEscapedKey ? 1 : 0)
         }
+        depth += 1
         open = OpenContainer(tapeIndex: tape.count, memberCount: 0, isObject: isObject, hasEscapedKey: false)
         tape.append(Tape.word(isObject ? .object : .array, position))
         tape.append(outer)
@@ -111,8 +111,9 @@ struct JSONParser {
 
     /// Closes the innermost container, whose closing bracket is at `position`.
     private mutating func close(
-        _ container: OpenContainer, _ bytes: Span<UInt8>, at position: Int, on tape: inout OutputSpan<UInt32>
+        _ bytes: Span<UInt8>, at position: Int, on tape: inout OutputSpan<UInt32>
     ) -> Int {
+        let container = open
         let index = container.tapeIndex
         resume(tape[index + 1], on: tape.span)
         tape[index + 1] = UInt32(tape.count)
@@ -129,10 +130,7 @@ struct JSONParser {
     /// Goes on with the container at `index` of the tape.
     private mutating func resume(_ index: UInt32, on tape: Span<UInt32>) {
         depth -= 1
-        guard index != Self.noContainer else {
-            open = nil
-            return
-        }
+        if index == Self.noContainer { return }
         let state = tape[Int(index) + 2]
         open = OpenContainer(
             tapeIndex: Int(index), memberCount: state >> 1,
@@ -150,10 +148,7 @@ struct JSONParser {
         let scanned = try JSONScanner.string(bytes, from: position + 1, to: end)
         tape.append(Tape.word(scanned.tag, position + 1))
         tape.append(UInt32(scanned.end - position - 1))
-        if var container = open {
-            DuplicateKeys.note(scanned.tag, keyAt: tape.count - 2, in: &container, on: tape.span, bytes)
-            open = container
-        }
+        DuplicateKeys.note(scanned.tag, keyAt: tape.count - 2, in: &open, on: tape.span, bytes)
         position = JSONScanner.whiteSpace(bytes, from: scanned.end + 1, to: end)
         guard position < end else { throw JSONError(.unexpectedEnd, at: end) }
         guard bytes[position] == 0x3A else { throw JSONError(.unexpectedByte, at: position) }

@@ -144,12 +144,20 @@ struct ControlChanges {
     func kubernetes(_ body: JSONDocument.Value) throws(ControlError) {
         let object = try ControlObject(
             body,
-            allowed: ["namespaces", "quota", "denied", "serviceAccounts", "localQueues", "user", "finish"])
+            allowed: [
+                "namespaces", "quota", "denied", "serviceAccounts", "localQueues", "inactiveLocalQueues",
+                "priorityClasses", "kueueVersion", "user", "finish",
+            ])
         var state = owner.kubernetes.state
         if let names = try object.strings("namespaces") { state.namespaces = Set(names) }
         if let denied = try object.strings("denied") { state.denied = Set(denied) }
         if let names = try object.strings("serviceAccounts") { state.serviceAccounts = Set(names) }
         if let names = try object.strings("localQueues") { state.localQueues = Set(names) }
+        if let names = try object.strings("inactiveLocalQueues") { state.inactiveLocalQueues = Set(names) }
+        if let names = try object.strings("priorityClasses") { state.priorityClasses = Set(names) }
+        if let version = object.any("kueueVersion") {
+            state.kueueVersion = version.isNull ? nil : try object.string("kueueVersion")
+        }
         if let user = try object.string("user") { state.user = user }
         if let quota = object.any("quota") {
             guard quota.isObject else { throw ControlError(message: "quota must be an object") }

@@ -9,6 +9,11 @@ struct KubernetesState {
     var denied: Set<String> = []
     var serviceAccounts: Set<String> = ["default", "main-octue-twined-kubernetes-service-account"]
     var localQueues: Set<String> = ["local-queue"]
+    /// LocalQueues whose ClusterQueue admits nothing.
+    var inactiveLocalQueues: Set<String> = []
+    var priorityClasses: Set<String> = []
+    /// The version of Kueue's API; nil: it is not installed.
+    var kueueVersion: String? = "v1beta2"
     var user: String
 }
 

@@ -19,16 +19,46 @@ enum KubernetesDiscovery {
         if parts.count >= 4, parts[0] == "api", parts[1] == "v1", parts[2] == "namespaces" {
             return core(request, Array(parts.dropFirst(3)), state: state, user: user)
         }
-        if parts.count == 7, parts[0] == "apis", parts[1] == "kueue.x-k8s.io", parts[3] == "namespaces",
-            parts[5] == "localqueues"
-        {
-            return object(
-                request, kind: "LocalQueue", resource: "localqueues", group: parts[1], version: parts[2],
-                namespace: parts[4], name: parts[6], exists: state.localQueues.contains(parts[6]),
-                state: state,
-                user: user)
+        if parts.count >= 2, parts[0] == "apis", parts[1] == "kueue.x-k8s.io" {
+            return kueue(request, Array(parts.dropFirst(2)), state: state, user: user)
         }
         return KubernetesStatus.noSuchResource
+    }
+
+    /// Kueue's API, in the one version that is installed.
+    private static func kueue(
+        _ request: HTTPRequest, _ rest: [String], state: KubernetesState, user: String
+    ) -> HTTPResponse {
+        let name = "kueue.x-k8s.io"
+        guard let version = state.kueueVersion, rest.isEmpty || rest[0] == version else {
+            return KubernetesStatus.noSuchResource
+        }
+        if rest.count <= 1 {
+            guard request.method == .get else { return KubernetesStatus.methodNotAllowed }
+            let text =
+                rest.isEmpty
+                ? #"{"kind":"APIGroup","apiVersion":"v1","# + group(name, version).dropFirst()
+                : resources(
+                    "\(name)/\(version)",
+                    [
+                        ("localqueues", "LocalQueue", true, #""get""#),
+                        ("workloadpriorityclasses", "WorkloadPriorityClass", false, #""get""#),
+                    ])
+            return KubernetesStatus.object(200, Array(text.utf8))
+        }
+        if rest.count == 5, rest[1] == "namespaces", rest[3] == "localqueues" {
+            return object(
+                request, kind: "LocalQueue", resource: "localqueues", group: name, version: version,
+                namespace: rest[2], name: rest[4], exists: state.localQueues.contains(rest[4]), state: state,
+                user: user)
+        }
+        guard rest.count == 3, rest[1] == "workloadpriorityclasses" else {
+            return KubernetesStatus.noSuchResource
+        }
+        return object(
+            request, kind: "WorkloadPriorityClass", resource: rest[1], group: name, version: version,
+            namespace: "", name: rest[2], exists: state.priorityClasses.contains(rest[2]), state: state,
+            user: user)
     }
 
     private static func core(
@@ -73,9 +103,17 @@ enum KubernetesDiscovery {
             json.beginObject()
             json.member("clusterQueue", "cluster-queue")
             json.endObject()
+            json.key("status")
+            json.raw(Array(localQueueStatus(isActive: !state.inactiveLocalQueues.contains(name)).utf8))
         }
         json.endObject()
         return KubernetesStatus.object(200, json.finish())
+    }
+
+    private static func localQueueStatus(isActive: Bool) -> String {
+        let reason = isActive ? "Ready" : "ClusterQueueIsInactive"
+        return
+            #"{"conditions":[{"type":"Active","status":"\#(isActive ? "True" : "False")","reason":"\#(reason)"}]}"#
     }
 
     /// A SelfSubjectAccessReview: the question back, with an answer.
@@ -119,7 +157,7 @@ enum KubernetesDiscovery {
         "/api": #"{"kind":"APIVersions","versions":["v1"],"serverAddressByClientCIDRs":[]}"#,
         "/apis":
             #"{"kind":"APIGroupList","apiVersion":"v1","groups":["#
-            + group("batch") + "," + group("authorization.k8s.io") + "," + group("kueue.x-k8s.io", "v1beta1")
+            + group("batch") + "," + group("authorization.k8s.io") + "," + group("kueue.x-k8s.io", "v1beta2")
             + "]}",
         "/apis/batch": #"{"kind":"APIGroup","apiVersion":"v1","# + group("batch").dropFirst(),
         "/api/v1": resources(
@@ -133,8 +171,6 @@ enum KubernetesDiscovery {
         "/apis/authorization.k8s.io/v1": resources(
             "authorization.k8s.io/v1",
             [("selfsubjectaccessreviews", "SelfSubjectAccessReview", false, #""create""#)]),
-        "/apis/kueue.x-k8s.io/v1beta1": resources(
-            "kueue.x-k8s.io/v1beta1", [("localqueues", "LocalQueue", true, #""get""#)]),
         "/version":
             #"{"major":"1","minor":"36","gitVersion":"v1.36.2","gitCommit":"","gitTreeState":"clean","#
             + #""buildDate":"","goVersion":"","compiler":"gc","platform":"linux/amd64"}"#,

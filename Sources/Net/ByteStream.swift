@@ -34,12 +34,15 @@ public final class ByteStream {
 
     /// Where bytes pass between the kernel and their receiver. One for all: it is never in use across a wait.
     private static let scratch: UnsafeMutableRawBufferPointer = .allocate(byteCount: 65_536, alignment: 64)
+    /// Where what TLS has decrypted passes, likewise: ciphertext may still lie in `scratch`.
+    private static let plaintext: UnsafeMutableRawBufferPointer = .allocate(byteCount: 16_384, alignment: 64)
 
     private var descriptor: FileDescriptor?
     let raw: CInt
     private let registration: Registration
     private var tls: TLSSession?
-    /// Bytes on their way out that the kernel has not taken yet; only TLS has any.
+    /// Bytes on their way out that the kernel has not taken yet, or that are still to be sent with the next
+    /// write; only TLS has any.
     private var unsent: ArraySlice<UInt8> = []
     private var reachedEnd = false
 
@@ -109,7 +112,9 @@ public final class ByteStream {
 
     private func stepHandshake(_ session: TLSSession) throws(StreamError) -> Bool {
         do throws(StreamError) {
-            return try session.handshake()
+            let isDone = try session.handshake()
+            session.keepInput()
+            return isDone
         } catch {
             // The alert that tells the peer why goes out if the kernel takes it at once.
             _ = try? flushAvailable(session)
@@ -149,11 +154,28 @@ public final class ByteStream {
 
     /// Gives `receiver` what has come already. Returns whether it got anything, the end included.
     public func readAvailable(into receiver: inout some ByteReceiver) throws(StreamError) -> Bool {
+        if let tls { return try readAvailable(of: tls, into: &receiver) }
+        guard let count = try receiveAvailable() else { return false }
+        if count == 0 {
+            receiver.receiveEnd()
+        } else {
+            unsafe give(UnsafeRawBufferPointer(rebasing: Self.scratch[..<count]), to: &receiver)
+        }
+        return true
+    }
+
+    private func readAvailable(
+        of tls: TLSSession, into receiver: inout some ByteReceiver
+    ) throws(StreamError) -> Bool {
+        defer {
+            tls.keepInput()
+            holdOutput()
+        }
         while true {
-            if let tls, tls.hasInput {
-                switch try unsafe tls.read(into: Self.scratch) {
+            if tls.hasInput {
+                switch try unsafe tls.read(into: Self.plaintext) {
                 case .bytes(let count):
-                    give(count, to: &receiver)
+                    unsafe give(UnsafeRawBufferPointer(rebasing: Self.plaintext[..<count]), to: &receiver)
                     return true
                 case .end:
                     receiver.receiveEnd()
@@ -162,14 +184,9 @@ public final class ByteStream {
                 }
             }
             // Cut off without a farewell: RFC 8446 section 6.1.
-            if reachedEnd, tls != nil { throw .closed }
+            if reachedEnd { throw .closed }
             guard let count = try receiveAvailable() else { return false }
-            if let tls {
-                if count > 0 { unsafe tls.feed(UnsafeRawBufferPointer(rebasing: Self.scratch[..<count])) }
-                continue
-            }
-            if count == 0 { receiver.receiveEnd() } else { give(count, to: &receiver) }
-            return true
+            if count > 0 { unsafe tls.feed(UnsafeRawBufferPointer(rebasing: Self.scratch[..<count])) }
         }
     }
 
@@ -193,8 +210,7 @@ public final class ByteStream {
         mutating func receiveEnd() { isBroken = true }
     }
 
-    private func give(_ count: Int, to receiver: inout some ByteReceiver) {
-        let bytes = unsafe UnsafeRawBufferPointer(rebasing: Self.scratch[..<count])
+    private func give(_ bytes: UnsafeRawBufferPointer, to receiver: inout some ByteReceiver) {
         unsafe receiver.receive(Span(_unsafeElements: bytes.assumingMemoryBound(to: UInt8.self)))
     }
 
@@ -259,8 +275,9 @@ public final class ByteStream {
         guard try flushAvailable(tls) else { return 0 }
         var written = 0
         while written < bytes.count {
-            let piece = bytes.dropFirst(written).prefix(65_536)
-            written += try tls.write(piece)
+            // Several records go to the kernel at once.
+            let end = min(written + 65_536, bytes.count)
+            while written < end { written += try tls.write(bytes.dropFirst(written).prefix(end - written)) }
             guard try flushAvailable(tls) else { break }
         }
         return written
@@ -284,26 +301,51 @@ public final class ByteStream {
     /// Sends what TLS has made and the kernel takes. Returns whether nothing is left.
     @discardableResult
     private func flushAvailable(_ session: TLSSession) throws(StreamError) -> Bool {
-        while true {
-            if unsent.isEmpty {
-                let count = unsafe session.takeOutput(into: Self.scratch)
-                if count == 0 { return true }
-                unsent = unsafe Array(Self.scratch[..<count])[...]
-            }
+        if unsent.isEmpty {
+            let output = unsafe TLSSession.output
+            if unsafe output.isEmpty { return true }
+            defer { TLSSession.clearOutput() }
+            let count = try unsafe sendAvailable(output)
+            if count == output.count { return true }
+            unsent = unsafe Array(output[count...])[...]
+        } else {
+            holdOutput()
+        }
+        while !unsent.isEmpty {
             let count = try sendAvailable(unsent)
             if count == 0 { return false }
             unsent = unsent.dropFirst(count)
         }
+        unsent = []
+        return true
+    }
+
+    /// Keeps what TLS has made for the peer until the next write: another session may be asked before.
+    private func holdOutput() {
+        let output = unsafe TLSSession.output
+        if unsafe output.isEmpty { return }
+        unsafe unsent.append(contentsOf: output)
+        TLSSession.clearOutput()
     }
 
     private func sendAvailable(_ bytes: ArraySlice<UInt8>) throws(StreamError) -> Int {
+        try sendAvailable { [raw] in
+            unsafe bytes.withUnsafeBytes {
+                unsafe send(raw, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL))
+            }
+        }
+    }
+
+    private func sendAvailable(_ bytes: UnsafeRawBufferPointer) throws(StreamError) -> Int {
+        try sendAvailable { [raw] in unsafe send(raw, bytes.baseAddress, bytes.count, CInt(MSG_NOSIGNAL)) }
+    }
+
+    /// Returns how many bytes `call` has sent; 0 where the kernel takes none.
+    @inline(__always)
+    private func sendAvailable(_ call: () -> Int) throws(StreamError) -> Int {
         if isClosed { throw .closed }
         do throws(Errno) {
-            return try systemCall {
-                unsafe bytes.withUnsafeBytes {
-                    unsafe send(raw, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL))
-                }
-            }
+            return try systemCall(call)
         } catch {
             guard error.code == EAGAIN else { throw .closed }
             registration.waiter.clear(UInt32(CNET_WRITABLE))

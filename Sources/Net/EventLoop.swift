@@ -139,10 +139,22 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
         timers.remove(waiter)
     }
 
-    private func readClock() {
+    /// The clock read now, for what is to be measured within one turn; the virtual one stands still there.
+    public var readingNanoseconds: UInt64 {
+        switch clock {
+        case .monotonic: Self.monotonicNanoseconds
+        case .virtual: nowNanoseconds
+        }
+    }
+
+    private static var monotonicNanoseconds: UInt64 {
         var time = timespec()
         _ = unsafe clock_gettime(CLOCK_MONOTONIC, &time)
-        nowNanoseconds = UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
+        return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
+    }
+
+    private func readClock() {
+        nowNanoseconds = Self.monotonicNanoseconds
     }
 
     private func jumpToNextDeadline() {

@@ -27,31 +27,52 @@ public final class HTTPClient: HTTPExchange {
         _ request: HTTPRequest, to origin: Origin, deadline: Deadline
     ) async throws(HTTPClientError) -> HTTPResponse {
         let pool = pool(for: origin)
-        var connection: Connection
-        if let idle = leaseIdle(from: pool) {
-            connection = idle
-        } else {
-            connection = try await lease(from: pool, isFresh: false, deadline: deadline)
-        }
-        while connection.isReused, !connection.stream.isSilent() {
-            // It was closed since it was last looked at, or holds bytes that would be taken for our answer.
-            release(connection, to: pool, isReusable: false)
-            connection = try await lease(from: pool, isFresh: true, deadline: deadline)
-        }
-        do throws(ExchangeFailure) {
-            return try await exchange(request, on: connection, of: pool, deadline: deadline)
-        } catch {
-            guard connection.isReused, error.isBeforeAnswer, error.reason == .connectionLost else {
-                throw error.reason
+        var isFresh = false
+        var hasRepeated = false
+        while true {
+            let connection: Connection
+            if !isFresh, let idle = leaseIdle(from: pool) {
+                connection = idle
+            } else {
+                connection = try await lease(from: pool, isFresh: isFresh, deadline: deadline)
             }
+            if connection.isReused, !connection.stream.isSilent() {
+                // Closed since it was last looked at, or it holds bytes that would be taken for our answer.
+                release(connection, to: pool, isReusable: false)
+                isFresh = true
+                continue
+            }
+            var machine = HTTPClientStateMachine(method: request.method)
+            var failure = HTTPClientError.connectionLost
+            do throws(StreamError) {
+                let stream = connection.stream
+                let (first, rest) = Self.parts(of: request, hostField: pool.hostField)
+                // The kernel takes most requests at once. Where it does not, or the peer has closed, `write`
+                // sees to it.
+                let count = (try? stream.writeAvailable(first[...])) ?? 0
+                var isSent = count == first.count && stream.hasFlushed
+                if !isSent || !rest.isEmpty {
+                    isSent = try await write(
+                        [first.dropFirst(count), rest[...]], on: stream, &machine, deadline)
+                }
+                while machine.isReceiving { try await stream.read(into: &machine, deadline: deadline) }
+                if case .done(let response, let isReusable) = machine.state {
+                    connection.isReused = true
+                    release(connection, to: pool, isReusable: isReusable && isSent)
+                    return response
+                }
+            } catch {
+                failure = Self.clientError(error)
+            }
+            release(connection, to: pool, isReusable: false)
+            if case .failed(let reason) = machine.state { failure = reason }
+            guard connection.isReused, !hasRepeated, !machine.hasReceived, failure == .connectionLost else {
+                throw failure
+            }
+            hasRepeated = true
             // Its neighbours idled as long: the next request should not find them closed one by one.
             for id in pool.machine.takeIdle() { pool.take(id)?.stream.close() }
-        }
-        let fresh = try await lease(from: pool, isFresh: true, deadline: deadline)
-        do throws(ExchangeFailure) {
-            return try await exchange(request, on: fresh, of: pool, deadline: deadline)
-        } catch {
-            throw error.reason
+            isFresh = true
         }
     }
 
@@ -81,43 +102,6 @@ public final class HTTPClient: HTTPExchange {
     }
 
     // MARK: One exchange
-
-    private struct ExchangeFailure: Error {
-        let reason: HTTPClientError
-        /// No byte of an answer had come.
-        let isBeforeAnswer: Bool
-    }
-
-    private func exchange(
-        _ request: HTTPRequest, on connection: Connection, of pool: Pool, deadline: Deadline
-    ) async throws(ExchangeFailure) -> HTTPResponse {
-        var machine = HTTPClientStateMachine(method: request.method)
-        var failure = HTTPClientError.connectionLost
-        do throws(StreamError) {
-            let stream = connection.stream
-            let (first, rest) = Self.parts(of: request, hostField: pool.hostField)
-            // The kernel takes most requests at once. Where it does not, or the peer has closed, `write` sees
-            // to it.
-            let count = (try? stream.writeAvailable(first[...])) ?? 0
-            var isSent = count == first.count && stream.hasFlushed
-            if !isSent || !rest.isEmpty {
-                isSent = try await write([first.dropFirst(count), rest[...]], on: stream, &machine, deadline)
-            }
-            while machine.isReceiving {
-                try await stream.read(into: &machine, deadline: deadline)
-            }
-            if case .done(let response, let isReusable) = machine.state {
-                connection.isReused = true
-                release(connection, to: pool, isReusable: isReusable && isSent)
-                return response
-            }
-        } catch {
-            failure = Self.clientError(error)
-        }
-        release(connection, to: pool, isReusable: false)
-        if case .failed(let reason) = machine.state { failure = reason }
-        throw ExchangeFailure(reason: failure, isBeforeAnswer: !machine.hasReceived)
-    }
 
     /// The request in two pieces, the second of which is empty for most: a large body is not copied behind
     /// its head.

@@ -145,6 +145,14 @@ struct BodyReader {
         }
     }
 
+    /// How many bytes the body has at least: those that are here, and those that the chunk at hand has
+    /// announced.
+    var byteCountMin: UInt64 {
+        guard case .chunked(let state) = delimiter else { return UInt64(body.count) }
+        let (sum, overflowed) = UInt64(body.count).addingReportingOverflow(state.remaining)
+        return overflowed ? .max : sum
+    }
+
     /// Whether the body ends with the connection only.
     var endsWithConnection: Bool {
         if case .end = delimiter { return true }

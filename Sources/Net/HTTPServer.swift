@@ -54,6 +54,8 @@ public final class HTTPServer {
     private let drained = Gate()
     /// Connections accepted so far.
     public private(set) var connectionsAccepted = 0
+    /// What the server answered itself in the handler's place, so far.
+    public private(set) var refused = Refusals()
 
     /// A server that does not listen yet.
     public convenience init(handler: any Handler, configuration: Configuration) {
@@ -139,6 +141,7 @@ public final class HTTPServer {
             }
             connectionsAccepted += 1
             if connections.count >= connectionsMax {
+                refused.count(.connections)
                 if refusals < Limits.refusalsAtOnceMax {
                     refusals += 1
                     EventLoop.shared.start { [self] in await refuse(stream) }
@@ -276,6 +279,7 @@ public final class HTTPServer {
                 }
                 clock = RequestClock(isFirst: false)
             case .refuse(let bytes):
+                refused.count(RefusalReason(status: machine.refusedStatus ?? 400))
                 connection.phase = .closing
                 try await stream.write(
                     bytes, deadline: .after(milliseconds: limits.answerTimeoutMilliseconds))
@@ -298,8 +302,12 @@ public final class HTTPServer {
 
     /// The answer to a request that is not handed on; nil where it is.
     private func refusal() -> HTTPResponse? {
-        if isDraining { return .text(503, "shutting down; try again\n") }
+        if isDraining {
+            refused.count(.stopping)
+            return .text(503, "shutting down; try again\n")
+        }
         guard requestsInFlight >= limits.requestsInFlightMax else { return nil }
+        refused.count(.requestsInFlight)
         var response = HTTPResponse.text(503, "too many requests at once; try again later\n")
         response.fields.append("Retry-After", "1")
         return response

@@ -70,6 +70,8 @@ struct HTTPServerStateMachine: ByteReceiver {
     private var unread: [UInt8] = []
     private var unreadAt = 0
     private var peerEnded = false
+    /// The status of the refusal that `next` gave, if it gave one.
+    private(set) var refusedStatus: Int?
 
     init(limits: MessageLimits = MessageLimits(), budget: BodyBudget) {
         self.limits = limits
@@ -128,9 +130,7 @@ struct HTTPServerStateMachine: ByteReceiver {
                 if let action = bodyAction() { return action }
             case .handling:
                 preconditionFailure("a request is answered before the next action is asked for")
-            case .refusing(let status, let text):
-                _ = close()
-                return .refuse(Self.refusal(status: status, text: text))
+            case .refusing(let status, let text): return refuse(status, text)
             case .closing:
                 return close()
             }
@@ -228,7 +228,7 @@ struct HTTPServerStateMachine: ByteReceiver {
             state = .refusing(status: error.status, text: error.text)
             return bytes.count
         }
-        if reader.body.count > limits.bodyBytesMax {
+        if reader.byteCountMin > limits.bodyBytesMax {
             state = .refusing(status: 413, text: "the body is over \(limits.bodyBytesMax) bytes")
         } else if !budget.take(reader.body.count - before) {
             state = .refusing(status: 503, text: "too many bytes are being received; try again later")
@@ -280,8 +280,13 @@ struct HTTPServerStateMachine: ByteReceiver {
 
     private mutating func endedEarly() -> Action {
         // The peer has shut down its side in the middle of a request; it may still read (RFC 9112 section 8).
+        refuse(400, "the request ended before it was complete")
+    }
+
+    private mutating func refuse(_ status: Int, _ text: String) -> Action {
         _ = close()
-        return .refuse(Self.refusal(status: 400, text: "the request ended before it was complete"))
+        refusedStatus = status
+        return .refuse(Self.refusal(status: status, text: text))
     }
 
     private mutating func close() -> Action {

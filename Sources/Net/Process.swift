@@ -10,6 +10,12 @@ public enum Process {
         _ = cnet_forbid_core_dumps()
     }
 
+    /// What is written of a crash of its own, with the time and the signal between the parts: see
+    /// `cnet_report_crash`. False where that cannot be arranged.
+    public static func reportCrash(_ parts: (before: String, between: String, after: String)) -> Bool {
+        unsafe cnet_report_crash(parts.before, parts.between, parts.after) == 0
+    }
+
     /// Makes it ready to serve: from here on SIGTERM and SIGINT wait for `SignalSource`, and memory that is
     /// freed goes back to the kernel. To be called first of all.
     public static func prepare() {

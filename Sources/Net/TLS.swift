@@ -26,23 +26,39 @@ enum OpenSSL {
 
 /// The client's side of TLS towards hosts of one trust: anchors, rules, and one kept session a host.
 ///
-/// There is one context for each set of anchors, so that a session, whose resumption verifies nothing, can
-/// never serve where other anchors are asked for.
+/// OpenSSL's own context is one for all, since making one costs milliseconds. What is proven is not shared:
+/// there is one of these for each set of anchors, with its own sessions, so that a session, whose resumption
+/// verifies nothing, can never serve where other anchors are asked for.
 @safe
 @EventLoopActor
 final class TLSClientContext {
+    /// Every rule but the anchors; it has none itself.
+    private static let shared: Result<OpaquePointer, TLSConfigurationError> =
+        unsafe makeShared()
     private let context: OpaquePointer
+    private let anchors: OpaquePointer
     /// The newest session of each host and port: a resumed handshake costs a quarter of a full one.
     private var sessions: [String: OpaquePointer] = unsafe [:]
     private static let sessionsMax = 64
 
     /// Fails with OpenSSL's reason when the anchors cannot be read.
     init(trust: TrustAnchors) throws(TLSConfigurationError) {
-        OpenSSL.initialize
-        guard let context = unsafe SSL_CTX_new(TLS_client_method()) else {
+        unsafe context = try Self.shared.get()
+        guard let anchors = unsafe X509_STORE_new() else {
             throw TLSConfigurationError(reason: OpenSSL.takeReason())
         }
-        unsafe self.context = context
+        unsafe self.anchors = anchors
+        switch trust {
+        case .system: try loadSystemAnchors()
+        case .certificateAuthority(let authority): try load(authority.pem)
+        }
+    }
+
+    private static func makeShared() -> Result<OpaquePointer, TLSConfigurationError> {
+        OpenSSL.initialize
+        guard let context = unsafe SSL_CTX_new(TLS_client_method()) else {
+            return unsafe .failure(TLSConfigurationError(reason: OpenSSL.takeReason()))
+        }
         _ = unsafe copenssl_set_min_proto_tls12(context)
         unsafe copenssl_set_modes(context)
         unsafe copenssl_set_client_session_cache(context)
@@ -54,23 +70,20 @@ final class TLSClientContext {
             unsafe TLSSession.of(ssl).takeNew(session)
             return 1
         }
-        switch trust {
-        case .system: try loadSystemAnchors()
-        case .certificateAuthority(let authority): try load(authority.pem)
-        }
+        return unsafe .success(context)
     }
 
     isolated deinit {
         unsafe sessions.values.forEach { unsafe SSL_SESSION_free($0) }
-        unsafe SSL_CTX_free(context)
+        unsafe X509_STORE_free(anchors)
     }
 
     /// A session that will only stand towards `host`: by name with SNI, or by address without.
     func session(host: String, port: UInt16) throws(TLSConfigurationError) -> TLSSession {
         let isAddress = SocketAddress(literal: host, port: port) != nil
-        guard let ssl = unsafe SSL_new(context), let parameters = unsafe SSL_get0_param(ssl) else {
-            throw TLSConfigurationError(reason: OpenSSL.takeReason())
-        }
+        guard let ssl = unsafe SSL_new(context), let parameters = unsafe SSL_get0_param(ssl),
+            unsafe copenssl_set_anchors(ssl, anchors) == 1
+        else { throw TLSConfigurationError(reason: OpenSSL.takeReason()) }
         unsafe X509_VERIFY_PARAM_set_hostflags(
             parameters,
             UInt32(
@@ -102,19 +115,19 @@ final class TLSClientContext {
     /// file for each anchor that is used, a bundle all of them (14 ms) at start.
     private func loadSystemAnchors() throws(TLSConfigurationError) {
         if let file = Self.environment("SSL_CERT_FILE") {
-            guard unsafe SSL_CTX_load_verify_file(context, file) == 1 else {
+            guard unsafe X509_STORE_load_file(anchors, file) == 1 else {
                 throw TLSConfigurationError(reason: "SSL_CERT_FILE: \(OpenSSL.takeReason())")
             }
             return
         }
         if let directory = Self.environment("SSL_CERT_DIR") {
-            guard unsafe SSL_CTX_load_verify_dir(context, directory) == 1 else {
+            guard unsafe X509_STORE_load_path(anchors, directory) == 1 else {
                 throw TLSConfigurationError(reason: "SSL_CERT_DIR: \(OpenSSL.takeReason())")
             }
             return
         }
         for directory in ["/etc/ssl/certs", "/usr/lib/ssl/certs"] where unsafe access(directory, R_OK) == 0 {
-            guard unsafe SSL_CTX_load_verify_dir(context, directory) == 1 else { continue }
+            guard unsafe X509_STORE_load_path(anchors, directory) == 1 else { continue }
             return
         }
         throw TLSConfigurationError(
@@ -123,9 +136,6 @@ final class TLSClientContext {
 
     /// Every certificate of the PEM text: while a cluster's authority is rotated there are two.
     private func load(_ pem: [UInt8]) throws(TLSConfigurationError) {
-        guard let store = unsafe SSL_CTX_get_cert_store(context) else {
-            throw TLSConfigurationError(reason: OpenSSL.takeReason())
-        }
         let count = unsafe pem.withUnsafeBytes { buffer -> Int in
             guard let base = buffer.baseAddress,
                 let bio = unsafe copenssl_memory_bio(base, CInt(buffer.count))
@@ -134,7 +144,7 @@ final class TLSClientContext {
             var count = 0
             while let certificate = unsafe PEM_read_bio_X509(bio, nil, nil, nil) {
                 defer { unsafe X509_free(certificate) }
-                guard unsafe X509_STORE_add_cert(store, certificate) == 1 else { return 0 }
+                guard unsafe X509_STORE_add_cert(anchors, certificate) == 1 else { return 0 }
                 count += 1
             }
             // The end of the text shows as "no start line"; anything else is a broken certificate.
@@ -230,125 +240,4 @@ public final class TLSServerContext {
             return unsafe SSL_CTX_use_PrivateKey(context, key) == 1
         }
     }
-}
-
-/// One TLS connection's state: ciphertext in and out by memory, so that the stream alone makes system calls.
-@safe
-@EventLoopActor
-final class TLSSession {
-    enum ReadResult {
-        case bytes(Int)
-        case needsMore
-        case end
-    }
-
-    private let ssl: OpaquePointer
-    private let input: OpaquePointer
-    private let output: OpaquePointer
-    private let keepSession: (OpaquePointer) -> Bool
-    /// Touched on the loop's thread only: OpenSSL calls back on the thread that calls it.
-    private nonisolated(unsafe) var newSession: OpaquePointer?
-
-    /// Takes `ssl`, and a closure that takes over a new session if it returns true.
-    init(owning ssl: OpaquePointer, keepSession: @escaping (OpaquePointer) -> Bool) {
-        guard let input = unsafe BIO_new(BIO_s_mem()), let output = unsafe BIO_new(BIO_s_mem()) else {
-            preconditionFailure("no memory for a TLS session")
-        }
-        unsafe self.ssl = ssl
-        unsafe self.input = input
-        unsafe self.output = output
-        unsafe self.keepSession = keepSession
-        unsafe SSL_set_bio(ssl, input, output)
-        _ = unsafe SSL_set_ex_data(ssl, 0, Unmanaged.passUnretained(self).toOpaque())
-    }
-
-    isolated deinit {
-        if let session = unsafe newSession { unsafe SSL_SESSION_free(session) }
-        unsafe SSL_free(ssl)
-    }
-
-    /// The session that OpenSSL calls back about. It outlives `ssl`, so the reference is good.
-    nonisolated static func of(_ ssl: OpaquePointer) -> TLSSession {
-        guard let raw = unsafe SSL_get_ex_data(ssl, 0) else { preconditionFailure("a foreign TLS session") }
-        return unsafe Unmanaged<TLSSession>.fromOpaque(raw).takeUnretainedValue()
-    }
-
-    /// Called by OpenSSL from inside `handshake` and `read`, which see to the rest.
-    nonisolated func takeNew(_ session: OpaquePointer) {
-        if let older = unsafe newSession { unsafe SSL_SESSION_free(older) }
-        unsafe newSession = session
-    }
-
-    private func keepNewSession() {
-        guard let session = unsafe newSession else { return }
-        unsafe newSession = nil
-        if unsafe !keepSession(session) { unsafe SSL_SESSION_free(session) }
-    }
-
-    /// Goes on with the handshake. Returns whether it is done, certificate verified.
-    func handshake() throws(StreamError) -> Bool {
-        OpenSSL.clearErrors()
-        let result = unsafe SSL_do_handshake(ssl)
-        if result == 1 {
-            keepNewSession()
-            return true
-        }
-        if unsafe SSL_get_error(ssl, result) == SSL_ERROR_WANT_READ { return false }
-        let verdict = unsafe SSL_get_verify_result(ssl)
-        if verdict != X509_V_OK {
-            OpenSSL.clearErrors()
-            let text = unsafe String(cString: X509_verify_cert_error_string(verdict))
-            throw .notVerified(text)
-        }
-        throw .tls(OpenSSL.takeReason())
-    }
-
-    /// Takes ciphertext that the peer sent.
-    func feed(_ bytes: UnsafeRawBufferPointer) {
-        let count = unsafe BIO_write(input, bytes.baseAddress, CInt(bytes.count))
-        precondition(Int(count) == bytes.count, "no memory for TLS input")
-    }
-
-    /// Decrypts into `buffer`.
-    func read(into buffer: UnsafeMutableRawBufferPointer) throws(StreamError) -> ReadResult {
-        OpenSSL.clearErrors()
-        let count = unsafe SSL_read(ssl, buffer.baseAddress, CInt(buffer.count))
-        keepNewSession()
-        if count > 0 { return .bytes(Int(count)) }
-        switch unsafe SSL_get_error(ssl, count) {
-        case SSL_ERROR_WANT_READ: return .needsMore
-        case SSL_ERROR_ZERO_RETURN: return .end
-        default: throw .tls(OpenSSL.takeReason())
-        }
-    }
-
-    /// Whether bytes of the peer's are here that have not been read, or its closing message was.
-    var hasInput: Bool {
-        unsafe SSL_has_pending(ssl) == 1 || BIO_ctrl_pending(input) > 0
-            || SSL_get_shutdown(ssl) & SSL_RECEIVED_SHUTDOWN != 0
-    }
-
-    /// Encrypts some of `bytes`. Returns how many.
-    func write(_ bytes: ArraySlice<UInt8>) throws(StreamError) -> Int {
-        OpenSSL.clearErrors()
-        let count = unsafe bytes.withUnsafeBytes { unsafe SSL_write(ssl, $0.baseAddress, CInt($0.count)) }
-        if count > 0 { return Int(count) }
-        throw .tls(OpenSSL.takeReason())
-    }
-
-    /// Moves ciphertext for the peer into `buffer`. Returns how much, 0 when there is none.
-    func takeOutput(into buffer: UnsafeMutableRawBufferPointer) -> Int {
-        max(0, unsafe Int(BIO_read(output, buffer.baseAddress, CInt(buffer.count))))
-    }
-
-    /// Makes the closing message.
-    func shutdown() {
-        OpenSSL.clearErrors()
-        _ = unsafe SSL_shutdown(ssl)
-        OpenSSL.clearErrors()
-    }
-
-    /// Whether the handshake was a resumed one.
-    var isResumed: Bool { unsafe SSL_session_reused(ssl) == 1 }
-
 }

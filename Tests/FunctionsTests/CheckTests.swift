@@ -26,6 +26,10 @@ private final class FakeGoogle {
             let columns = Check.columns.map { #"{"name":"\#($0)"}"# }.joined(separator: ",")
             return .success(.json(200, #"{"schema":{"fields":[\#(columns)]}}"#))
         }
+        if line.hasSuffix("/apis/kueue.x-k8s.io") {
+            return .success(.json(200, #"{"preferredVersion":{"version":"v1beta2"}}"#))
+        }
+        if line.hasSuffix("/oauth2/v3/certs") { return .success(.json(200, #"{"keys":[{"kid":"a"}]}"#)) }
         if line.hasSuffix("/email") { return .success(.metadata(200, "handler@p.iam.gserviceaccount.com")) }
         return .success(.json(200, "{}"))
     }
@@ -119,7 +123,8 @@ struct CheckTests {
             ("/clusters/", 404, "KUBERNETES_CLUSTER_ID"),
             ("GET /api/v1/namespaces/default", 404, "create namespace default"),
             ("/serviceaccounts/", 404, "create serviceaccount main-octue-twined-kubernetes-service-account"),
-            ("/localqueues/", 404, "create the LocalQueue local-queue"),
+            ("GET /apis/kueue.x-k8s.io", 404, "install Kueue"),
+            ("v1beta2/namespaces/default/localqueues/", 404, "create the LocalQueue local-queue"),
             ("/workloadpriorityclasses/", 404, "create the WorkloadPriorityClass urgent"),
             ("selfsubjectaccessreviews", 403, "roles/container.developer"),
             ("topics/main.octue.twined.services:test", 404, "create the topic"),
@@ -129,6 +134,59 @@ struct CheckTests {
             .eventHandler, ["JOB_PRIORITY_CLASS": "urgent"],
             instead: [(part, .success(.json(status, "{}")))])
         #expect(failed.contains { $0.remedy?.contains(remedy) == true }, "\(failed)")
+    }
+
+    @Test("a LocalQueue that is not active is told from one that is, with its reason and its ClusterQueue")
+    func inactiveQueue() async throws {
+        func queue(_ status: String) -> [(String, Result<HTTPResponse, HTTPClientError>)] {
+            let body =
+                #"{"spec":{"clusterQueue":"cluster-queue"},"status":{"conditions":[{"type":"Other","#
+                + #""status":"False"},{"type":"Active","status":"\#(status)","reason":"ClusterQueueIsInactive"}]}}"#
+            return [("/localqueues/", .success(.json(200, body)))]
+        }
+        #expect(try await failed(instead: queue("True")) == [])
+        let failed = try await failed(instead: queue("False"))
+        #expect(failed.map(\.what) == ["local queue"])
+        #expect(failed.first?.detail.contains("ClusterQueueIsInactive") == true)
+        #expect(failed.first?.remedy?.contains("ClusterQueue cluster-queue") == true)
+    }
+
+    @Test("what a cluster says is printed only where it can be a name")
+    func hostileNames() async throws {
+        let body =
+            #"{"spec":{"clusterQueue":"a\u001b[2J"},"status":{"conditions":[{"type":"Active","status":"False","#
+            + #""reason":"\n\u001b[31m"}]}}"#
+        let failed = try await failed(instead: [("/localqueues/", .success(.json(200, body)))])
+        let text = failed.map { $0.detail + ($0.remedy ?? "") }.joined()
+        #expect(failed.count == 1)
+        #expect(text.utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7F })
+        let version = #"{"preferredVersion":{"version":"../../x"}}"#
+        let sent = try await findings(instead: [("GET /apis/kueue.x-k8s.io", .success(.json(200, version)))])
+            .sent
+        #expect(!sent.contains { $0.contains("..") })
+    }
+
+    @Test("the issuer's keys are looked at only where pushes are checked against them")
+    func pushKeys() async throws {
+        let push = [
+            "PUSH_AUDIENCE": "https://handler", "PUSH_SERVICE_ACCOUNT": "push@p.iam.gserviceaccount.com",
+        ]
+        #expect(try await !findings().findings.contains { $0.what == "push keys" })
+        #expect(try await findings(.eventHandler, push).findings.contains { $0.what == "push keys" })
+        for answer: Result<HTTPResponse, HTTPClientError> in [
+            .failure(.notConnected), .success(.json(403, "{}")), .success(.json(404, "{}")),
+        ] {
+            let failed = try await failed(.eventHandler, push, instead: [("/oauth2/v3/certs", answer)])
+            #expect(failed.map(\.what) == ["push keys"])
+            #expect(failed.first?.remedy?.contains("www.googleapis.com") == true)
+        }
+    }
+
+    @Test("a refusal at the DNS endpoint names the permission that this endpoint wants")
+    func dnsEndpoint() async throws {
+        let failed = try await failed(instead: [("selfsubjectaccessreviews", .success(.json(403, "{}")))])
+        #expect(failed.allSatisfy { $0.remedy?.contains("container.clusters.connect") == true })
+        #expect(!failed.isEmpty)
     }
 
     @Test("an API that is not enabled is told from a role that is missing")

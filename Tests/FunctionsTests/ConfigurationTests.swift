@@ -1,4 +1,5 @@
 import Net
+import TestSupport
 import Testing
 
 @testable import Functions
@@ -186,7 +187,7 @@ struct ConfigurationTests {
         let unchecked: Set<String> = [
             "OCTUE_SERVICES_TOPIC_NAME", "GCLOUD_PROJECT", "LOG_EXECUTION_ID", "FUNCTION_TARGET",
             "FUNCTION_SIGNATURE_TYPE", "K_SERVICE", "GOOGLE_APPLICATION_CREDENTIALS", "CLOUDSDK_CONFIG",
-            "NO_GCE_CHECK",
+            "NO_GCE_CHECK", "NO_COLOR",
             "SSL_CERT_FILE", "SSL_CERT_DIR",
         ]
         let names = Setting.all.flatMap(\.names)

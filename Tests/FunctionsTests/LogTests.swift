@@ -1,6 +1,7 @@
 import Glibc
 import JSON
 import Net
+import TestSupport
 import Testing
 
 @testable import Functions
@@ -134,32 +135,72 @@ struct LogTests {
         #expect(parse("<script>") == nil)
     }
 
-    @Test("a fault of our own has Error Reporting's form")
-    func fault() async throws {
-        let line = try await LoopSupport.run {
-            let sink = KeptLines()
-            Log(sink: sink, service: "event-handler").fault("a table is inconsistent")
-            return sink.lines[0]
+    @Test("a crash of ours has Error Reporting's form, whatever the service is called")
+    func crash() async throws {
+        for service in ["event-handler", "TIME SIGNAL \"\n"] {
+            let parts = try await LoopSupport.run {
+                Log(sink: KeptLines(), service: service).crashReport()
+            }
+            let line =
+                parts.before + "2026-01-01T00:00:00.000000Z" + parts.between + "SIGILL at 0x1" + parts.after
+            #expect(line.hasSuffix("}\n"))
+            let object = try JSONDocument(parsing: Array(line.dropLast().utf8)).root
+            #expect(object["severity"]?.string == "ERROR")
+            #expect(object["time"]?.string == "2026-01-01T00:00:00.000000Z")
+            #expect(object["@type"]?.string?.hasSuffix("ReportedErrorEvent") == true)
+            #expect(object["serviceContext"]?["service"]?.string == service)
+            #expect(object["serviceContext"]?["version"]?.string == Version.current)
+            #expect(object["context"]?["reportLocation"]?["functionName"]?.string == service)
+            #expect(object["signal"]?.string == "SIGILL at 0x1")
         }
-        let object = try JSONDocument(parsing: Array(line.dropLast())).root
-        #expect(object["@type"]?.string?.hasSuffix("ReportedErrorEvent") == true)
-        #expect(object["serviceContext"]?["service"]?.string == "event-handler")
-        #expect(object["serviceContext"]?["version"]?.string == Version.current)
-        #expect(object["context"]?["reportLocation"]?["lineNumber"]?.integer != nil)
+        let text = try await LoopSupport.run {
+            Log(sink: KeptLines(), form: .text(isColoured: false)).crashReport()
+        }
+        #expect(text.before == "" && text.after == "\n")
+        #expect(text.between == " ERROR   the program crashed signal=")
+    }
+
+    private static func textLine(isColoured: Bool) async throws -> String {
+        try await LoopSupport.run {
+            let sink = KeptLines()
+            Log(sink: sink, form: .text(isColoured: isColoured)).write(.info, "stored") {
+                $0.field("event", "a b\u{1B}[2J\n")
+                $0.field("kind", "question")
+                $0.field("ms", milliseconds: 12_034_999)
+            }
+            return sink.texts[0]
+        }
     }
 
     @Test("a terminal gets readable lines, escaped all the same")
     func textForm() async throws {
+        let line = try await Self.textLine(isColoured: false)
+        #expect(line.hasSuffix(" INFO    stored event=\"a b\\u001b[2J\\n\" kind=question ms=12.034\n"))
+    }
+
+    @Test("colours are around what is ours alone, and end where they began")
+    func colours() async throws {
+        let line = try await Self.textLine(isColoured: true)
+        #expect(
+            line.hasSuffix(
+                "\u{1B}[0m \u{1B}[32mINFO\u{1B}[0m    \u{1B}[1mstored\u{1B}[0m "
+                    + "event=\"a b\\u001b[2J\\n\" kind=question ms=12.034\n"))
+        #expect(line.hasPrefix("\u{1B}[2m"))
+    }
+
+    @Test(
+        "a time is a JSON number of milliseconds to the microsecond",
+        arguments: [
+            (0, "0.000"), (999, "0.000"), (1_000, "0.001"), (120_000, "0.120"), (1_000_000, "1.000"),
+            (61_002_003_999, "61002.003"),
+        ] as [(UInt64, String)])
+    func milliseconds(_ nanoseconds: UInt64, _ expected: String) async throws {
         let line = try await LoopSupport.run {
             let sink = KeptLines()
-            Log(sink: sink, form: .text).write(.info, "stored") {
-                $0.field("event", "a b\u{1B}[2J\n")
-                $0.field("kind", "question")
-                $0.field("ms", 12)
-            }
+            Log(sink: sink).write(.info, "m") { $0.field("ms", milliseconds: nanoseconds) }
             return sink.texts[0]
         }
-        #expect(line.hasSuffix(" INFO    stored event=\"a b\\u001b[2J\\n\" kind=question ms=12\n"))
+        #expect(line.hasSuffix(",\"ms\":\(expected)}\n"))
     }
 
     @Test("dropped lines are counted in a line of their own")

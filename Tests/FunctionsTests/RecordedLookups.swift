@@ -1,4 +1,5 @@
 import JSON
+import TestSupport
 
 /// The look-ups among the recorded cases of the original.
 struct RecordedLookups: Sendable {

@@ -47,6 +47,25 @@ struct UpstreamTests {
         .success(.json(status, body))
     }
 
+    @Test("a refusal's own words are kept, unless they hold the token that was sent")
+    func words() async throws {
+        let details = try await LoopSupport.run {
+            var details: [[UInt8]?] = []
+            for message in ["Permission bigquery.tables.updateData denied", "what is t1 for", "bEaReR x"] {
+                let bench = Bench([Self.answer(403, #"{"error":{"message":"\#(message)"}}"#)])
+                details.append(CallFailure(await bench.call()).detail)
+            }
+            return details
+        }
+        #expect(details == [Array("Permission bigquery.tables.updateData denied".utf8), nil, nil])
+    }
+
+    @Test("a success carries no explanation")
+    func nothingToExplain() async throws {
+        let result = try await LoopSupport.run { await Bench([Self.answer(200)]).call() }
+        #expect(result.explanation == nil)
+    }
+
     @Test("trouble that passes is tried again, and the attempts are counted and logged")
     func again() async throws {
         let (result, lines) = try await LoopSupport.run {

@@ -153,7 +153,7 @@ enum FuzzText {
         // Mostly as it is; at times long enough to be cut, and to fill a line.
         let times = first < 0xF0 ? 1 : Int(first & 15) * 400
         let value = Array(repeatElement(input.dropFirst(), count: times).joined().prefix(70_000))
-        for form in [LogLine.Form.json, .text] {
+        for form in [LogLine.Form.json, .text(isColoured: false)] {
             var line = LogLine(
                 form, .warning, "a message", timestamp: Array("2026-01-01T00:00:00Z".utf8), reusing: [])
             line.field("first", value)

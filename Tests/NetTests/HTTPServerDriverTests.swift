@@ -271,6 +271,7 @@ extension SocketTests {
                 let refusal = await two.readRequest()
                 #expect(refusal?.hasPrefix("HTTP/1.1 503") == true)
                 #expect(refusal?.contains("Retry-After: 1\r\n") == true)
+                #expect(running.server.refused[.requestsInFlight] == 1)
                 running.handler.release.open()
                 #expect(await one.readStatus() == "200")
                 await two.send(get)
@@ -320,6 +321,7 @@ extension SocketTests {
                 let peer = try await running.connect()
                 await peer.send(slowness.sent)
                 for answer in slowness.answers { #expect(await peer.readStatus() == answer) }
+                #expect(running.server.refused[.tooSlow] == (slowness.answers == ["408", nil] ? 1 : 0))
                 peer.close()
                 await running.stop()
             }

@@ -1,4 +1,5 @@
 import LocalCloud
+import TestSupport
 import Testing
 
 @testable import Net

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Net
@@ -127,6 +128,21 @@ struct HTTPServerStateMachineTests {
         transcript.feed((head + "A\r\n0123456789\r\n0\r\n\r\n").utf8)
         transcript.feed((head + "A\r\n0123456789\r\n1\r\nx\r\n0\r\n\r\n").utf8)
         #expect(transcript.events == ["POST / 0123456789", "refuse 413"])
+    }
+
+    @Test(
+        "a chunk that announces more than a body may have is 413 at once, and not waited for",
+        arguments: [("B", true), ("7fffffffffffffff", true), ("A", false)])
+    func chunkThatAnnouncesTooMuch(size: String, isRefused: Bool) {
+        var limits = MessageLimits()
+        limits.bodyBytesMax = 10
+        let head = "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+        for before in ["", "1\r\nx\r\n"] {
+            var transcript = Transcript(limits: limits)
+            transcript.feed((head + before + size + "\r\n").utf8)
+            let isOver = isRefused || !before.isEmpty
+            #expect(transcript.events == (isOver ? ["refuse 413"] : []))
+        }
     }
 
     @Test("100 Continue is sent once, and only when the body has not begun to come")

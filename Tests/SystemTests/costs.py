@@ -70,6 +70,11 @@ KINDS = {
     "body of 64 KiB": Kind("event-handler", _small_body, fewer=2, more=6),
     "body of 1 MiB": Kind("event-handler", _large_body, fewer=1, more=3),
 }
+#: What an instance has asked for once it is warm.
+WARM = {
+    "event-handler": ["tokens.issued", "requests.container", "accepted.bigquery", "accepted.kubernetes"],
+    "service-registry": ["tokens.issued", "accepted.artifactregistry"],
+}
 #: Kinds whose system calls are figures too. Those of large bodies depend on how the kernel cuts them.
 TRACED = ["heartbeat", "question", "cancellation", "duplicate question", "look-up"]
 
@@ -200,7 +205,7 @@ class Meter:
         program = self._launch(function, *prefix)
         try:
             with contextlib.closing(first_connection(program)) as connection:
-                for counter in ["tokens.issued"] + ["requests.container"] * (function == "event-handler"):
+                for counter in WARM[function]:
                     self.cloud.wait(counter, atLeast=before.get(counter, 0) + 1)
                 yield program, connection
             code = program.terminate()

@@ -116,10 +116,15 @@ def log_lines(stderr):
         if not text.endswith("\n"):
             continue  # Still being written, or cut by a kill.
         assert len(text) <= LOG_LINE_BYTES_MAX and text.isascii(), text[:200]
-        line = json.loads(text)
+        line = json.loads(text, object_pairs_hook=without_duplicates)
         assert isinstance(line, dict) and {"severity", "message", "time"} <= line.keys(), text
         lines.append(line)
     return lines
+
+
+def without_duplicates(pairs):
+    assert len(dict(pairs)) == len(pairs), f"a name occurs twice: {pairs}"
+    return dict(pairs)
 
 
 def errors_about(program, event):

@@ -54,7 +54,7 @@ def test_where_nothing_is_wrong_every_line_is_ok_and_nothing_is_changed(cloud):
 def test_everything_that_an_event_needs_is_looked_at(cloud):
     assert list(findings(cloud, "event-handler", **DEAD_LETTERS)) == [
         "settings", "access token", "bigquery table", "storing events", "gke cluster", "kubernetes create",
-        "kubernetes get", "kubernetes delete", "namespace", "service account", "local queue", "network topic",
+        "kubernetes get", "kubernetes delete", "namespace", "service account", "kueue", "local queue", "network topic",
         "dead-letter topic"]
     assert list(findings(cloud, "service-registry")) == ["settings", "access token", "artifact registry", "look-ups"]
 
@@ -64,6 +64,7 @@ def test_everything_that_an_event_needs_is_looked_at(cloud):
     ("event-handler", "pubsub.topics.publish", "network topic", "roles/pubsub.publisher"),
     ("event-handler", "pubsub.topics.publish", "dead-letter topic", "roles/pubsub.publisher"),
     ("service-registry", "artifactregistry.tags.get", "look-ups", "roles/artifactregistry.reader"),
+    ("service-registry", "artifactregistry.dockerimages.get", "look-ups", "roles/artifactregistry.reader"),
 ])
 def test_a_missing_permission_is_answered_with_its_role(cloud, function, permission, line, role):
     cloud.post("/settings", {"deniedPermissions": [permission]})
@@ -85,6 +86,19 @@ def test_a_403_is_answered_with_the_role(cloud, service, function, line, role):
     assert role in failed[line]["remedy"]
 
 
+def test_a_403_of_pubsub_or_the_cluster_is_answered_with_the_role_for_each_thing_that_needs_it(cloud):
+    for service in ["pubsub", "kubernetes"]:
+        cloud.post("/faults", {"service": service, "count": -1, "status": 403})
+    failed = failures(cloud, "event-handler", **DEAD_LETTERS)
+    assert set(failed) == {"kubernetes create", "kubernetes get", "kubernetes delete", "network topic",
+                           "dead-letter topic"}
+    for what, line in failed.items():
+        role = "roles/container.developer" if what.startswith("kubernetes") else "roles/pubsub.publisher"
+        assert role in line["remedy"]
+        assert line["subject"].removeprefix("jobs in ") in line["remedy"]
+        assert "service-account@demo-project.iam.gserviceaccount.com" in line["remedy"], "whom to grant it to"
+
+
 @pytest.mark.parametrize("verb", ["create", "get", "delete"])
 def test_a_verb_that_the_cluster_refuses_is_answered_with_the_roles(cloud, verb):
     cloud.post("/kubernetes", {"denied": [f"{verb} jobs"]})
@@ -97,12 +111,24 @@ def test_a_verb_that_the_cluster_refuses_is_answered_with_the_roles(cloud, verb)
     ({"namespaces": ["other"]}, "namespace", "default"),
     ({"serviceAccounts": []}, "service account", "KUBERNETES_SERVICE_ACCOUNT_NAME"),
     ({"localQueues": []}, "local queue", "local-queue"),
+    ({"inactiveLocalQueues": ["local-queue"]}, "local queue", "ClusterQueue cluster-queue"),
+    ({"kueueVersion": None}, "kueue", "install Kueue"),
+    ({"priorityClasses": []}, "priority class", "JOB_PRIORITY_CLASS"),
 ])
 def test_a_missing_object_is_named(cloud, change, line, named):
     cloud.post("/kubernetes", change)
-    failed = failures(cloud, "event-handler")
+    failed = failures(cloud, "event-handler", JOB_PRIORITY_CLASS="urgent")
     assert line in failed
     assert named in failed[line]["remedy"]
+
+
+@pytest.mark.parametrize("version", ["v1beta1", "v1beta2", "v1"])
+def test_kueue_is_asked_in_the_version_that_it_serves(cloud, version):
+    cloud.post("/kubernetes", {"kueueVersion": version, "priorityClasses": ["urgent"]})
+    found = findings(cloud, "event-handler", JOB_PRIORITY_CLASS="urgent")
+    assert {line["state"] for line in found.values()} == {"ok"}
+    assert version in found["kueue"]["detail"]
+    assert [r["target"] for r in cloud.requests("kubernetes") if f"kueue.x-k8s.io/{version}/" in r["target"]]
 
 
 def test_an_object_that_may_not_be_read_is_no_failure(cloud):

@@ -1,6 +1,8 @@
 """What is deployed with: Terraform and manifests against the program, the documents against both."""
 
+import os
 import re
+import shutil
 import subprocess
 
 import kubernetes_validate
@@ -14,6 +16,7 @@ from terraform import Module, arguments, plain
 NOT_ON_CLOUD_RUN = {
     "HOST": "the default", "PORT": "the platform sets it", "K_SERVICE": "the platform sets it",
     "FUNCTION_TARGET": "an argument names the function", "FUNCTION_SIGNATURE_TYPE": "ignored",
+    "NO_COLOR": "for terminals",
     "OCTUE_SERVICES_TOPIC_NAME": "the older name", "GCLOUD_PROJECT": "the older name",
     "PUSH_AUDIENCE": "Cloud Run checks callers", "PUSH_SERVICE_ACCOUNT": "Cloud Run checks callers",
     "SSL_CERT_FILE": "the image has SSL_CERT_DIR", "SSL_CERT_DIR": "the image sets it",
@@ -84,6 +87,15 @@ def test_whatever_is_named_is_declared_and_whatever_is_declared_is_used(module):
         assert plain(variable["description"]).strip(), name
 
 
+def test_terraform_itself_finds_nothing_to_format():
+    if not shutil.which("terraform"):
+        pytest.skip("there is no terraform here")
+    result = subprocess.run(["terraform", "fmt", "-check", "-recursive", "-list=true", ROOT / "deploy/terraform"],
+                            capture_output=True, text=True, timeout=PATIENCE_SECONDS,
+                            env={"PATH": os.environ["PATH"], "CHECKPOINT_DISABLE": "1"})
+    assert (result.returncode, result.stdout) == (0, "")
+
+
 def test_names_and_outputs_are_those_of_the_cluster_module(module):
     assert plain(module.locals["event_handler_name"]) == "${var.environment}-octue-twined-service-event-handler"
     assert plain(module.locals["service_registry_name"]) == "${var.environment}-octue-twined-service-registry"
@@ -151,7 +163,7 @@ def test_the_document_lists_every_argument_and_no_other(module):
     document = (ROOT / "docs/DEPLOY.md").read_text()
     rows = dict(re.findall(r"^\| `(google_\w+)` \| (.+) \|$", document, re.MULTILINE))
     assert {kind: set(re.findall(r"`([^`]+)`", row)) for kind, row in rows.items()} == module.arguments()
-    assert "has not been applied" in document
+    assert "has not been applied" in document and "`terraform plan` has not been run" in document
 
 
 def test_the_example_gives_what_is_required_and_nothing_unknown(module):

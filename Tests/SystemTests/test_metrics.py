@@ -1,15 +1,21 @@
 """METRICS_PORT, read by Prometheus's own parser."""
 
 import base64
+import contextlib
 import http.client
 import json
+import re
+import resource
+import signal
 import subprocess
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from cloud import event_handler, service_registry
-from programs import BUILD, PATIENCE_SECONDS, free_port
+from events import eventually, heartbeat
+from events import request as framed
+from programs import BUILD, PATIENCE_SECONDS, ROOT, Connection, free_port
 
 ATTRIBUTES = {
     "datetime": "2024-04-11T09:26:39.144818+00:00", "uuid": "c8bda9fa-f072-4330-92b1-96920d06b28d",
@@ -122,8 +128,82 @@ def test_the_registry_counts_look_ups(start, cloud):
     assert samples[("twined_lookups_total", ("outcome", "missing"), ("question", "default"))] == 1
 
 
+def refused(program):
+    samples, _ = scrape(program.metrics_port)
+    return {dict(key[1:])["reason"]: value for key, value in samples.items()
+            if key[0] == "twined_requests_refused_total"}
+
+
+@pytest.mark.parametrize("request_text, status, reason", [
+    (b"GET / HTTP/1.1\r\n\r\n", 400, "malformed"),
+    (b"GET / HTTP/3.0\r\nHost: a\r\n\r\n", 505, "malformed"),
+    (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 501, "malformed"),
+    (b"GET / HTTP/1.1\r\nHost: a\r\nExpect: more\r\n\r\n", 417, "malformed"),
+    (b"GET /" + b"a" * 20_000, 414, "head_too_large"),
+    (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 20_000, 431, "head_too_large"),
+    (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 16777217\r\n\r\n", 413, "body_too_large"),
+])
+def test_a_request_that_no_handler_sees_is_counted_by_its_reason(handler, request_text, status, reason):
+    with Connection(handler.port) as connection:
+        connection.send(request_text)
+        assert connection.read_response()[0] == status
+    assert refused(handler) == {reason: 1}
+
+
+def test_bodies_and_connections_over_the_ceilings_are_counted(start, cloud):
+    port = free_port()
+    program = start("twined-functions", "event-handler",
+                    environment={**cloud.environment("event-handler"), "METRICS_PORT": str(port)},
+                    preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64)))
+    program.metrics_port = port
+    with contextlib.ExitStack() as stack:
+        head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 16777216\r\n\r\n"
+        holding = [stack.enter_context(Connection(program.port)) for _ in range(4)]
+        for connection in holding:
+            connection.send(head + bytes(16_700_000))
+        eventually(lambda: scrape(port)[0][("process_resident_memory_bytes",)] > 60_000_000, "the bodies")
+        over = stack.enter_context(Connection(program.port))
+        over.send(head)
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            over.send(bytes(4_000_000))
+        assert over.read_response()[0] == 503
+        assert refused(program) == {"buffered_bytes": 1}
+        many = [stack.enter_context(Connection(program.port)) for _ in range(60)]
+        eventually(lambda: refused(program).get("connections", 0) >= 20, "refused connections")
+    assert many
+
+
+def upstream_requests(program):
+    return scrape(program.metrics_port)[0][("twined_connections",)] >= 2
+
+
+def test_what_comes_after_the_signal_to_end_is_counted_too(handler, cloud):
+    with Connection(handler.port) as connection:
+        connection.send(b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert connection.read_response()[0] == 200
+        # Held until the metrics have been read: the program ends when all is answered.
+        cloud.post("/faults", {"service": "bigquery", "count": -1, "end": "hang", "endAfterBytes": 0})
+        with Connection(handler.port) as pushing:
+            pushing.send(framed(heartbeat(1).body()))
+            eventually(lambda: upstream_requests(handler), "the event at BigQuery")
+            handler.process.send_signal(signal.SIGTERM)
+            eventually(lambda: "stopping" in handler.stderr(), "the signal")
+            connection.send(b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert connection.read_response()[0] == 503
+            assert refused(handler) == {"stopping": 1}
+
+
+def test_every_reason_is_in_the_document():
+    source = (ROOT / "Sources/Functions/MetricsText.swift").read_text()
+    labels = set(re.findall(r'case \.\w+: "([a-z_]+)"', source))
+    assert len(labels) == 8
+    document = (ROOT / "docs/METRICS.md").read_text()
+    table = document.split("| `reason` | answer | what to do |", 1)[1].split("\n\n", 1)[0]
+    rows = re.findall(r"^\| (`[^|]+) \|", table, re.M)
+    assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == labels
+
+
 def test_every_metric_is_in_its_document(handler):
-    from programs import ROOT
     assert push(handler.port, {"kind": "heartbeat"}) == 200
     document = (ROOT / "docs/METRICS.md").read_text()
     source = (ROOT / "Sources/Functions/MetricsText.swift").read_text()

@@ -15,7 +15,7 @@ locals {
   old_registry_url      = "https://${var.google_cloud_region}-${var.google_cloud_project_id}.cloudfunctions.net/${local.service_registry_name}"
 
   kubernetes_service_account = coalesce(
-    var.kubernetes_service_account_name, "${var.environment}-octue-twined-kubernetes-service-account")
+  var.kubernetes_service_account_name, "${var.environment}-octue-twined-kubernetes-service-account")
 
   common_settings = {
     GOOGLE_CLOUD_PROJECT      = var.google_cloud_project_id

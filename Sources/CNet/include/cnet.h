@@ -59,6 +59,11 @@ int cnet_read_signal(int descriptor);
 /// No core dumps (prctl PR_SET_DUMPABLE, RLIMIT_CORE 0): memory holds access tokens.
 int cnet_forbid_core_dumps(void);
 
+/// From here on a crash (SIGILL, SIGTRAP, SIGABRT, SIGFPE, SIGBUS, SIGSEGV) first writes one line to standard
+/// error: `before`, the time, `between`, the signal and the instruction's address, `after`; each text at most
+/// 1024 bytes. Then the program dies as it would have. Returns 0, or -1 where that cannot be.
+int cnet_report_crash(const char *before, const char *between, const char *after);
+
 /// The calling thread's id, to tell the loop's own thread from others.
 int cnet_thread_id(void);
 

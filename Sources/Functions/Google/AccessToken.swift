@@ -66,6 +66,7 @@ public final class AccessToken {
     private let fetch: @EventLoopActor (Deadline) async -> Result<FetchedToken, TokenError>
     private let log: Log
     private let timing: Timing
+    private let remedy: String?
     private var held: Held?
     private var fetching: Fetch?
     private var refreshPausedUntilNanoseconds: UInt64 = 0
@@ -79,7 +80,7 @@ public final class AccessToken {
         let fetcher = credentials.map {
             TokenFetcher(credentials: $0, environment: environment, caller: caller)
         }
-        self.init(log: log, timing: timing) { deadline in
+        self.init(log: log, timing: timing, remedy: Credentials.remedy(credentials)) { deadline in
             guard let fetcher else { return .failure(.failed(absence)) }
             return await fetcher.fetch(deadline: deadline)
         }
@@ -87,11 +88,12 @@ public final class AccessToken {
 
     /// A token that comes from `fetch`.
     init(
-        log: Log, timing: Timing = Timing(),
+        log: Log, timing: Timing = Timing(), remedy: String? = nil,
         fetch: @escaping @EventLoopActor (Deadline) async -> Result<FetchedToken, TokenError>
     ) {
         self.log = log
         self.timing = timing
+        self.remedy = remedy
         self.fetch = fetch
     }
 
@@ -115,6 +117,13 @@ public final class AccessToken {
         if held?.token.generation == token.generation { held = nil }
     }
 
+    /// Whether the token that is held stands somewhere in `text`.
+    func isNamed(in text: [UInt8]) -> Bool {
+        guard let token = held?.token.authorization.dropFirst("Bearer ".utf8.count), text.count >= token.count
+        else { return false }
+        return (0...(text.count - token.count)).contains { text[$0..<($0 + token.count)] == token }
+    }
+
     private func refreshIfDue(_ held: Held) {
         let now = EventLoop.shared.nowNanoseconds
         guard now >= held.refreshFromNanoseconds, now >= refreshPausedUntilNanoseconds, fetching == nil else {
@@ -135,7 +144,10 @@ public final class AccessToken {
             case .failure(let error):
                 refreshPausedUntilNanoseconds =
                     EventLoop.shared.nowNanoseconds + timing.pause * 1_000_000
-                log.write(.warning, "no access token could be had") { $0.field("reason", error.description) }
+                log.write(.warning, "no access token could be had") { line in
+                    line.field("reason", error.description)
+                    if let remedy { line.field("remedy", remedy) }
+                }
                 started.result = .failure(error)
             }
             fetching = nil

@@ -150,11 +150,15 @@ final class TokenFetcher {
         switch result.last {
         case .answer(let response) where response.status == 200: return response
         case .answer(let response):
-            throw .failed("the \(upstream.rawValue) answered \(response.status)\(Self.errorCode(response))")
-        case .failure(let error): throw .failed("the \(upstream.rawValue): \(error)")
+            throw .failed("\(Self.name(upstream)) answered \(response.status)\(Self.errorCode(response))")
+        case .failure: throw .failed("\(Self.name(upstream)) \(result.summary)")
         case .noToken(let error): throw error
         case .notSent: throw .timedOut
         }
+    }
+
+    private static func name(_ upstream: Upstream) -> String {
+        upstream == .metadata ? "the metadata server" : "the token endpoint"
     }
 
     /// The `error` of an answer (RFC 6749 section 5.2), which is one of a few words: everything else stays

@@ -22,6 +22,8 @@ final class ArtifactRegistry {
         let reason: String
         /// Whether it may pass by itself.
         let mayPass: Bool
+        /// The call that failed, where it was one.
+        var call: CallFailure?
     }
 
     private let repository: RepositoryID
@@ -92,7 +94,8 @@ final class ArtifactRegistry {
         if EventLoop.shared.nowNanoseconds < seenUntilNanoseconds { return }
         guard try await get("", deadline, context) == nil else { return }
         throw Failure(
-            kind: .repositoryMissing, reason: "the repository \(repository.text) does not exist",
+            kind: .repositoryMissing,
+            reason: "the repository \(repository.text) does not exist",
             mayPass: false)
     }
 
@@ -112,7 +115,7 @@ final class ArtifactRegistry {
         default:
             throw Failure(
                 kind: result.isTimeout || deadline.hasPassed ? .timedOut : .refused,
-                reason: "\(result.summary), after \(result.attempts) attempts", mayPass: result.mayPass)
+                reason: result.summary, mayPass: result.mayPass, call: CallFailure(result))
         }
     }
 

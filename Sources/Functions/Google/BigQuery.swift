@@ -26,9 +26,9 @@ final class BigQuery {
         self.api = api
     }
 
-    /// Opens a connection, so that an event that follows finds one.
+    /// Opens a connection and finds out the project, so that an event that follows finds both.
     func prepare(deadline: Deadline) async {
-        _ = try? await target(deadline: deadline)
+        EventLoop.shared.start { [self] in _ = try? await target(deadline: deadline) }
         await api.prepare(deadline: deadline)
     }
 
@@ -44,11 +44,14 @@ final class BigQuery {
             do throws(TokenError) {
                 target = try await self.target(deadline: deadline)
             } catch {
-                return .failed(CallFailure(reason: error.description))
+                return .failed(CallFailure(error))
             }
         }
-        let result = await api.call(
-            .bigQuery, .post, target, body: body, deadline: deadline, context: context)
+        let result = await api.caller.call(
+            .bigQuery, at: api.origin, deadline: deadline, token: api.token, context: context
+        ) { authorization in
+            self.api.request(.post, target, body: body, authorization: authorization)
+        }
         switch result.reaction {
         case .done: return .stored
         case .cannotBeStored:

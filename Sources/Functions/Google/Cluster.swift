@@ -8,6 +8,10 @@ struct ClusterError: Error, Equatable, CustomStringConvertible {
     var status: Int?
     /// How many requests were sent to GKE.
     var attempts = 0
+    /// GKE's own words.
+    var detail: [UInt8]?
+    /// What to do about it.
+    var remedy: String?
 }
 
 /// Where the cluster's API server is and whom its certificate must come from: GKE's `clusters.get`.
@@ -79,6 +83,11 @@ final class Cluster {
         }
     }
 
+    /// Opens a connection to GKE where it has to be asked, while the token for that is on its way.
+    func prepare(deadline: Deadline) async {
+        if current == nil { await api.prepare(deadline: deadline) }
+    }
+
     /// Forgets `origin`, which cannot be reached, unless another has taken its place already.
     func forget(_ origin: Origin) {
         if known?.origin == origin { known = nil }
@@ -96,8 +105,10 @@ final class Cluster {
                     refreshFromNanoseconds: now + EventLimits.clusterRefreshMilliseconds * 1_000_000,
                     expiresNanoseconds: now + EventLimits.clusterKeptMilliseconds * 1_000_000)
             } else if case .failure(let error) = result {
-                log.write(.warning, "the cluster's endpoint cannot be had") {
-                    $0.field("reason", error.description)
+                log.write(.warning, "the cluster's endpoint cannot be had") { line in
+                    line.field("reason", error.description)
+                    if let detail = error.detail { line.field("detail", detail) }
+                    if let remedy = error.remedy { line.field("remedy", remedy) }
                 }
                 // An old answer that still serves is not asked for again with every event.
                 if let old = known {
@@ -122,7 +133,8 @@ final class Cluster {
         guard answer.reaction == .done, let response = answer.response else {
             return .failure(
                 ClusterError(
-                    description: "GKE: \(answer.summary)", status: answer.status, attempts: answer.attempts))
+                    description: "GKE: \(answer.summary)", status: answer.status, attempts: answer.attempts,
+                    detail: answer.explanation?.detail, remedy: answer.explanation?.remedy))
         }
         do throws(ClusterError) {
             return .success(try ClusterDescription(parsing: response.body).origin(choice))

@@ -61,7 +61,8 @@ public final class ProjectLookup {
         guard case .answer(let response) = result.last, response.status == 200,
             MetadataServer.isAnswer(response)
         else {
-            failure = .failed("the metadata server did not name the project; set GOOGLE_CLOUD_PROJECT")
+            failure = .failed(
+                "the metadata server did not name the project (\(result.summary)); set GOOGLE_CLOUD_PROJECT")
             return
         }
         guard let text = String(validating: response.body.trimmingWhitespace, as: UTF8.self),

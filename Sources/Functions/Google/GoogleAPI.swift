@@ -6,9 +6,10 @@ final class GoogleAPI {
     /// Where requests go.
     let origin: Origin
     private let basePath: [UInt8]
-    private let caller: UpstreamCaller
+    let caller: UpstreamCaller
     private let exchange: any HTTPExchange
-    private let token: AccessToken?
+    /// Where its tokens come from; nil where none travels.
+    let token: AccessToken?
     private let quotaProjectID: [UInt8]?
     /// The fields of the last request, which are those of the next while the token is the same.
     private var prepared: (authorization: [UInt8]?, hasBody: Bool, fields: HTTPFields)?
@@ -30,10 +31,17 @@ final class GoogleAPI {
     ) async -> UpstreamResult {
         await caller.call(upstream, at: origin, deadline: deadline, token: token, context: context) {
             authorization in
-            HTTPRequest(
-                method: method, target: basePath.isEmpty ? target : basePath + target,
-                fields: fields(authorization, hasBody: !body.isEmpty), body: body)
+            request(method, target, body: body, authorization: authorization)
         }
+    }
+
+    /// One request; for callers that wait in as few places as they can.
+    func request(
+        _ method: HTTPMethod, _ target: [UInt8], body: [UInt8], authorization: [UInt8]?
+    ) -> HTTPRequest {
+        HTTPRequest(
+            method: method, target: basePath.isEmpty ? target : basePath + target,
+            fields: fields(authorization, hasBody: !body.isEmpty), body: body)
     }
 
     private func fields(_ authorization: [UInt8]?, hasBody: Bool) -> HTTPFields {

@@ -29,7 +29,7 @@ final class PubSubTopic {
         do throws(TokenError) {
             target = try await self.target(deadline: deadline)
         } catch {
-            return CallFailure(reason: error.description)
+            return CallFailure(error)
         }
         let result = await api.call(
             .pubSub, .post, target, body: Self.body(message), deadline: deadline, context: context)

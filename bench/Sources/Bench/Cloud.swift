@@ -17,46 +17,45 @@ final class Cloud {
         let environment: [String: [String: String]]
     }
 
-    private static let patienceSeconds = 20.0
+    private static let patienceMilliseconds: CInt = 20_000
 
     private let program: ChildProcess
-    private let directory: URL
     private let port: UInt16
     private let environments: [String: [String: String]]
 
+    /// Starts it; its folder of certificates is its own, and goes with it.
     init(program path: String) throws {
-        directory = FileManager.default.temporaryDirectory.appendingPathComponent("twined-bench-\(getpid())")
-        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
-        let output = directory.appendingPathComponent("ready.json").path
-        let descriptor = open(output, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0o600)
-        if descriptor < 0 { throw BenchError("\(output): \(Errno(number: errno))") }
-        defer { close(descriptor) }
-        let command = [path, "--directory", directory.path, "--no-recording"]
-        program = try ChildProcess(command, environment: [:], output: descriptor, error: STDERR_FILENO)
-        let deadline = Clock.now() + UInt64(Self.patienceSeconds * 1e9)
-        var ready: Readiness?
-        while ready == nil {
-            if program.hasEnded { throw BenchError("\(path) \(program.ending)") }
-            if Clock.now() > deadline { throw BenchError("\(path) is not ready") }
-            Clock.sleep(milliseconds: 5)
-            ready = (try? Data(contentsOf: URL(fileURLWithPath: output))).flatMap {
-                try? JSONDecoder().decode(Readiness.self, from: $0)
-            }
+        var ends: [CInt] = [0, 0]
+        if pipe(&ends) != 0 { throw BenchError("no pipe: \(Errno(number: errno))") }
+        defer { close(ends[0]) }
+        do {
+            defer { close(ends[1]) }
+            program = try ChildProcess(
+                [path, "--no-recording"], environment: [:], output: ends[1], error: STDERR_FILENO)
         }
-        guard let ready, let control = ready.ports["control"] else {
-            throw BenchError("\(path) has no control port")
-        }
+        let ready = try JSONDecoder().decode(Readiness.self, from: Self.line(from: ends[0], of: path))
+        guard let control = ready.ports["control"] else { throw BenchError("\(path) has no control port") }
         port = control
         environments = ready.environment
     }
 
     deinit {
         do { try program.terminate() } catch { program.kill() }
-        do {
-            try FileManager.default.removeItem(at: directory)
-        } catch {
-            FileHandle.standardError.write(Data("bench: \(directory.path) stays: \(error)\n".utf8))
+    }
+
+    /// What comes until the end of a line.
+    private static func line(from descriptor: CInt, of path: String) throws -> Data {
+        var bytes: [UInt8] = []
+        var piece = [UInt8](repeating: 0, count: 4_096)
+        while bytes.last != UInt8(ascii: "\n") {
+            var wanted = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            let ready = poll(&wanted, 1, patienceMilliseconds)
+            if ready < 0, errno == EINTR { continue }
+            let count = ready > 0 ? read(descriptor, &piece, piece.count) : 0
+            guard count > 0 else { throw BenchError("\(path) did not say that it is ready") }
+            bytes.append(contentsOf: piece[..<count])
         }
+        return Data(bytes)
     }
 
     /// The variables with which a function talks to this cloud.

@@ -13,9 +13,13 @@ struct CompareCommand: ParsableCommand {
     @Argument(help: "The later result.")
     var after: String
 
+    @Flag(name: .long, help: "Every figure, the ones that are the same too.")
+    var all = false
+
     func run() throws {
         Judgement.printComparison(
             try ResultFile.read(URL(fileURLWithPath: before)),
-            try ResultFile.read(URL(fileURLWithPath: after)))
+            try ResultFile.read(URL(fileURLWithPath: after)),
+            showsAll: all)
     }
 }

@@ -20,6 +20,7 @@ enum EventExperiments {
         }
     }
 
+    private static let rateConnectionsMax = 512
     /// How many questions come again and again.
     private static let duplicatesMax = 256
     private static let quick: [Work: [Int]] = [
@@ -32,7 +33,30 @@ enum EventExperiments {
             [1, 16, 64, 256].map { make(work, concurrency: $0, effort) }
         }
         let latencies = [0, 5, 50].map { makeLatency($0, effort) }
-        return concurrencies + latencies
+        let rates = [
+            (EventRequests.Kind.heartbeat, 500), (.heartbeat, 2_000), (.heartbeat, 5_000), (.question, 1_000),
+        ]
+        return concurrencies + rates.map { makeRate($0.0, perSecond: $0.1, effort) } + latencies
+    }
+
+    /// An open loop: what clients meet that do not wait for each other.
+    private static func makeRate(_ kind: EventRequests.Kind, perSecond: Int, _ effort: Effort) -> Experiment {
+        var load = Load(
+            .open(perSecond: Double(perSecond), connectionsMax: rateConnectionsMax),
+            seconds: effort.seconds * 2)
+        // A program that cannot keep up is given up, and what it has left undone is counted.
+        load.drainSeconds = 5
+        let title = kind == .heartbeat ? "Heartbeats" : "Questions"
+        return Experiment(
+            scenario: Scenario(
+                name: "\(kind)-rate-\(perSecond)", group: .rates,
+                title: "\(title), \(perSecond) a second whatever becomes of them", series: "\(kind)",
+                axis: Scenario.Axis(name: "events a second", value: Double(perSecond))),
+            isQuick: perSecond == 1_000 || perSecond == 2_000, rounds: effort.rounds,
+            warmUp: { session in _ = try session.run(load, try source(kind, session)) },
+            measure: { session, measurement in
+                try session.measure(load, try source(kind, session), into: &measurement)
+            })
     }
 
     private static func make(_ work: Work, concurrency: Int, _ effort: Effort) -> Experiment {

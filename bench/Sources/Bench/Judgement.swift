@@ -5,15 +5,16 @@ import Results
 enum Judgement {
     static func print(_ result: BenchmarkResult, results: String, goals: String) throws {
         let own = result.targets[0].name
-        let outcomes = Goal.outcomes(try Goal.read(URL(fileURLWithPath: goals)), of: own, in: result)
+        let all = try Goal.read(URL(fileURLWithPath: goals))
+        let outcomes = Goal.outcomes(all, of: own, in: result)
         if !outcomes.isEmpty {
             Swift.print("\n\(own) beside the goals\n" + Terminal.table(outcomes.map(line)))
         }
-        for target in result.targets.dropFirst() {
-            let comparisons = Comparison.of(own, beside: target.name, in: result).filter(
-                isHeadline(in: result))
-            Swift.print("\n\(own), as a ratio to \(target.name)\n" + Terminal.table(comparisons.map(line)))
+        let absent = Set(all.compactMap(\.reference)).subtracting(result.targets.map(\.name)).sorted()
+        if !absent.isEmpty {
+            Swift.print("  goals that are ratios to \(absent.joined(separator: ", ")) need it in the run")
         }
+        for target in result.targets.dropFirst() { printComparison(of: own, beside: target.name, in: result) }
         guard let before = try ResultFile.newest(in: URL(fileURLWithPath: results), extent: result.extent)
         else {
             Swift.print("\nno \(result.extent.rawValue) result in \(results) to compare with")
@@ -22,8 +23,19 @@ enum Judgement {
         printComparison(before, result)
     }
 
+    /// Prints what differs between two programs of one run, of what people look at first.
+    private static func printComparison(of own: String, beside reference: String, in result: BenchmarkResult)
+    {
+        let comparisons = Comparison.of(own, beside: reference, in: result).filter(isHeadline(in: result))
+        if comparisons.isEmpty { return }
+        let different = comparisons.filter { $0.verdict != .same }
+        Swift.print(
+            "\n\(reference), then \(own): \(comparisons.count) figures, \(different.count) differ\n"
+                + Terminal.table(different.map(line)))
+    }
+
     /// Prints what differs between two runs.
-    static func printComparison(_ before: BenchmarkResult, _ after: BenchmarkResult) {
+    static func printComparison(_ before: BenchmarkResult, _ after: BenchmarkResult, showsAll: Bool = false) {
         let all = Comparison.between(before, and: after)
         let different = all.filter { $0.verdict != .same }
         Swift.print(
@@ -33,7 +45,8 @@ enum Judgement {
             Swift.print(
                 "  ! measured on another machine: \(before.machine.processor), \(before.machine.cores) cores")
         }
-        if !different.isEmpty { Swift.print(Terminal.table(different.map(line))) }
+        let shown = showsAll ? all : different
+        if !shown.isEmpty { Swift.print(Terminal.table(shown.map(line))) }
     }
 
     private static func isHeadline(in result: BenchmarkResult) -> (Comparison) -> Bool {

@@ -126,7 +126,7 @@ enum MemoryExperiments {
             let events = min(chunk, count - all.sent)
             all.add(
                 try session.run(
-                    Load(.closed(concurrency: 16), seconds: longSeconds - all.seconds, eventsMax: events),
+                    Load(.closed(concurrency: 64), seconds: longSeconds - all.seconds, eventsMax: events),
                     source))
         }
         try session.cloud.forget()

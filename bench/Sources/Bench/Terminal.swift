@@ -47,7 +47,7 @@ enum Terminal {
     /// What people look at first, for each group of scenarios.
     static func headline(_ group: Scenario.Group) -> [Figure] {
         switch group {
-        case .events, .upstreamLatency, .registry:
+        case .events, .rates, .upstreamLatency, .registry:
             [.latencyP50, .latencyP99, .eventsPerSecond, .cpuPerEvent, .upstreamCallsPerEvent, .errorShare]
         case .sizes:
             [.latencyP50, .cpuPerEvent, .latencyPerByte, .cpuPerByte, .peakMemory, .peakMemoryPerBodyByte]

@@ -66,7 +66,8 @@ void clinux_forget(pid_t process) {
 static void end_processes(int number) {
     for (int index = 0; index < processes_most; index++) {
         if (processes[index] != 0) {
-            (void)kill(-processes[index], SIGKILL);
+            (void)kill(-processes[index], SIGTERM);
+            (void)kill(-processes[index], SIGCONT);
         }
     }
     _exit(128 + number);
@@ -78,6 +79,7 @@ void clinux_end_processes_on_signals(void) {
     (void)sigaction(SIGINT, &action, NULL);
     (void)sigaction(SIGTERM, &action, NULL);
     (void)sigaction(SIGHUP, &action, NULL);
+    (void)sigaction(SIGPIPE, &action, NULL);
 }
 
 static uint64_t now(void) {

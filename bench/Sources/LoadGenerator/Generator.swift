@@ -75,6 +75,9 @@ package final class Generator {
         result = LoadResult()
         isExhausted = false
         failuresInARow = 0
+        // Nothing is due while the connections come up.
+        schedule = nil
+        end = 0
         let count: Int
         switch load.arrival {
         case .closed(let concurrency): count = concurrency
@@ -139,7 +142,6 @@ package final class Generator {
     private func connectAll() throws {
         let deadline = Clock.now() + UInt64(load.patienceSeconds * 1e9)
         for connection in connections where connection.socket == nil { try open(connection) }
-        end = deadline
         while connections.contains(where: { !$0.isConnected }) {
             now = Clock.now()
             if now > deadline { throw LoadError(description: "port \(port) does not take connections") }
@@ -220,6 +222,9 @@ package final class Generator {
         if readiness & UInt32(clinux_readable) != 0, connection.socket != nil, connection.isConnected {
             try take(connection.read(into: buffer), of: connection)
         }
+        // Not after all answers of one wait: clients that send in step make the server and its upstreams work
+        // in turns where they could work at once.
+        if now < end, !isExhausted { try sendWhatIsDue() }
     }
 
     private func take(_ step: Connection.Step, of connection: Connection) throws {

@@ -95,7 +95,8 @@ package struct Target: Codable, Equatable, Sendable {
 package struct Scenario: Codable, Equatable, Sendable {
     /// What a report draws together.
     package enum Group: String, Codable, CaseIterable, Sendable {
-        case events, sizes, registry, upstreamLatency, coldStart, memory, faults, slowClients, overload,
+        case events, rates, sizes, registry, upstreamLatency, coldStart, memory, faults, slowClients,
+            overload,
             shutdown
     }
 
@@ -158,7 +159,8 @@ package struct Measurement: Codable, Equatable, Sendable {
     }
 }
 
-/// `percentile` per cent of the answers took no longer than `milliseconds`.
+/// `percentile` per cent of the answers took no longer than `milliseconds`. In the file it is a pair of
+/// numbers.
 package struct PercentilePoint: Codable, Equatable, Sendable {
     package var percentile: Double
     package var milliseconds: Double
@@ -166,6 +168,18 @@ package struct PercentilePoint: Codable, Equatable, Sendable {
     package init(percentile: Double, milliseconds: Double) {
         self.percentile = percentile
         self.milliseconds = milliseconds
+    }
+
+    package init(from decoder: any Decoder) throws {
+        var pair = try decoder.unkeyedContainer()
+        percentile = try pair.decode(Double.self)
+        milliseconds = try pair.decode(Double.self)
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var pair = encoder.unkeyedContainer()
+        try pair.encode(percentile)
+        try pair.encode(milliseconds)
     }
 }
 

@@ -27,12 +27,20 @@ package enum ResultFile {
         return try JSONDecoder().decode(BenchmarkResult.self, from: data)
     }
 
-    /// Writes a result so that two of them can be compared line by line.
+    /// Writes a result with one measurement a line, so that the file is small and two of them can be told
+    /// apart.
     package static func write(_ result: BenchmarkResult, to file: URL) throws {
         let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        var data = try encoder.encode(result)
-        data.append(UInt8(ascii: "\n"))
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        var rest = result
+        rest.measurements = []
+        let lines = try result.measurements.map { String(decoding: try encoder.encode($0), as: UTF8.self) }
+        let frame = String(decoding: try encoder.encode(rest), as: UTF8.self)
+        // Within a text the quotes would be escaped: this is the member, and there is one.
+        let text = frame.replacingOccurrences(
+            of: #""measurements":[]"#, with: "\n\"measurements\":[\n" + lines.joined(separator: ",\n") + "\n]"
+        )
+        let data = Data((text + "\n").utf8)
         try FileManager.default.createDirectory(
             at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
         try data.write(to: file, options: .atomic)

@@ -35,8 +35,8 @@ int clinux_spawn(const char *path, char *_Nullable const *_Nonnull arguments,
 /// Notes that a process was waited for, so that it is no longer ended with this one.
 void clinux_forget(pid_t process);
 
-/// From now on SIGINT, SIGTERM and SIGHUP end the groups of all processes that were started, and then this
-/// one.
+/// From now on SIGINT, SIGTERM, SIGHUP and SIGPIPE ask the groups of all processes that were started to end,
+/// and end this one.
 void clinux_end_processes_on_signals(void);
 
 #pragma clang assume_nonnull end

@@ -1,0 +1,125 @@
+"""What is broken is said in the log: who failed, where, why, and what to do about it."""
+
+import http.client
+
+import pytest
+
+from cloud import event_handler, service_registry
+from events import Event, cancellation, eventually, log, push, question
+from programs import PATIENCE_SECONDS
+
+#: Nothing that passes by itself asks somebody to do something.
+SOON = {"CLOUD_RUN_TIMEOUT_SECONDS": "10"}
+
+
+def fault(service, **members):
+    return "/faults", {"service": service, "count": -1, **members}
+
+
+def error(program):
+    """The one ERROR line of the event that was pushed."""
+    line, = [line for line in log(program) if line["severity"] == "ERROR"]
+    return line
+
+
+@pytest.mark.parametrize("broken, upstream, status, reason, remedy", [
+    (fault("bigquery", preset="google-forbidden"), "bigquery", 403, "403", "roles/bigquery.dataEditor"),
+    (("/settings", {"tables": []}), "bigquery", 404, "404", "BIGQUERY_EVENTS_TABLE"),
+    (fault("bigquery", status=401), "bigquery", 401, "401", "service account"),
+    (("/listeners", {"service": "bigquery", "open": False}), "bigquery", None, "refused", "egress"),
+    (("/certificates", {"service": "bigquery", "issuer": "unknown"}), "bigquery", None, "not trusted", "SSL_CERT_FILE"),
+    (fault("bigquery", status=503), "bigquery", 503, "503", None),
+    (fault("container", preset="google-forbidden"), "gke", 403, "403", "roles/container.clusterViewer"),
+    (("/cluster", {"exists": False}), "gke", 404, "404", "KUBERNETES_CLUSTER_ID"),
+    (("/listeners", {"service": "container", "open": False}), "gke", None, "refused", "egress"),
+    (("/kubernetes", {"denied": ["create jobs"]}), "kubernetes", 403, "403", "roles/container.developer"),
+    (("/kubernetes", {"namespaces": []}), "kubernetes", 404, "404", "JOB_NAMESPACE"),
+    (("/kubernetes", {"quota": {"default": 0}}), "kubernetes", 403, "403", "quota"),
+    (("/listeners", {"service": "kubernetes", "open": False}), "kubernetes", None, "refused", "authorised networks"),
+    (("/certificates", {"service": "kubernetes", "issuer": "unknown"}), "kubernetes", None, "not trusted",
+     "KUBERNETES_ENDPOINT"),
+    (fault("kubernetes", target="/jobs", preset="webhook"), "kubernetes", 500, "500", None),
+])
+def test_an_event_that_fails_says_who_where_why_and_what_to_do(
+        start, cloud, broken, upstream, status, reason, remedy):
+    cloud.post(*broken)
+    program = event_handler(start, cloud, **SOON)
+    assert push(program.port, question(1))[0] == 503
+    line = error(program)
+    assert (line["upstream"], line.get("status")) == (upstream, status)
+    assert reason in line["reason"]
+    if status is None:
+        assert f"127.0.0.1:{cloud.ready['ports'][broken[1]['service']]}" in line["reason"], "where it was asked"
+    assert remedy in line["remedy"] if remedy else "remedy" not in line
+
+
+@pytest.mark.parametrize("broken, words", [
+    (("/kubernetes", {"denied": ["create jobs"]}), 'cannot create resource "jobs"'),
+    (("/settings", {"tables": []}), "octue_twined"),
+    (("/kubernetes", {"quota": {"default": 0}}), "exceeded quota"),
+])
+def test_the_upstreams_own_words_are_there_where_they_name_the_permission_or_the_object(start, cloud, broken, words):
+    cloud.post(*broken)
+    program = event_handler(start, cloud, **SOON)
+    assert push(program.port, question(1))[0] == 503
+    assert words in error(program)["detail"]
+
+
+@pytest.mark.parametrize("message", ["Bearer abc", '{"echo": "of what was sent"}', "two\nlines", "ü", "x" * 501, 5, None])
+def test_words_that_may_repeat_what_was_sent_stay_unsaid(start, cloud, message):
+    cloud.post(*fault("bigquery", status=403, bodyJSON={"error": {"message": message}}))
+    program = event_handler(start, cloud)
+    assert push(program.port, question(1))[0] == 503
+    assert "detail" not in error(program)
+
+
+def test_a_cancellation_that_is_refused_says_so_too(start, cloud):
+    cloud.post("/kubernetes", {"denied": ["delete jobs"]})
+    program = event_handler(start, cloud)
+    assert push(program.port, cancellation(1, question(2)))[0] == 503
+    assert "delete" in error(program)["remedy"] and error(program)["outcome"] == "not cancelled"
+
+
+@pytest.mark.parametrize("broken, reason", [
+    (("/listeners", {"service": "metadata", "open": False}), "refused"),
+    (fault("metadata", status=404), "404"),
+])
+def test_without_a_metadata_server_the_credentials_are_at_fault_and_not_bigquery(start, cloud, broken, reason):
+    cloud.post(*broken)
+    program = event_handler(start, cloud, **SOON)
+    assert push(program.port, question(1))[0] == 503
+    line = error(program)
+    assert line["upstream"] == "credentials" and reason in line["reason"]
+    warning = eventually(
+        lambda: [line for line in log(program) if line["message"] == "no access token could be had"], "its line")[0]
+    assert "service account" in warning["remedy"] and reason in warning["reason"]
+
+
+def test_a_dead_letter_that_cannot_be_published_says_both_what_is_wrong(start, cloud):
+    cloud.post(*fault("pubsub", preset="google-forbidden"))
+    program = event_handler(start, cloud, DEAD_LETTER_TOPIC_NAME="main.octue.twined.dead-letters")
+    broken = Event(1)
+    broken.attributes["datetime"] = 5
+    assert push(program.port, broken)[0] == 503
+    line = error(program)
+    assert line["fault"] and "403" in line["reason"] and "roles/pubsub.publisher" in line["remedy"]
+
+
+@pytest.mark.parametrize("broken, severity, status, reason, remedy", [
+    (fault("artifactregistry", preset="google-forbidden"), "ERROR", 403, "403", "roles/artifactregistry.reader"),
+    (("/images", {"repositoryExists": False}), "ERROR", None, "does not exist", "ARTIFACT_REGISTRY_REPOSITORY_ID"),
+    (("/listeners", {"service": "artifactregistry", "open": False}), "WARNING", None, "refused", "egress"),
+    (fault("artifactregistry", status=503), "WARNING", 503, "503", None),
+])
+def test_a_look_up_that_fails_says_who_where_why_and_what_to_do(
+        start, cloud, broken, severity, status, reason, remedy):
+    cloud.post(*broken)
+    program = service_registry(start, cloud)
+    client = http.client.HTTPConnection("127.0.0.1", program.port, timeout=PATIENCE_SECONDS)
+    client.request("GET", "/my-org/my-service?revision_tag=9.9.9")
+    assert client.getresponse().status == 502
+    client.close()
+    line, = [line for line in log(program) if line["message"] == "a look-up failed"]
+    assert (line["severity"], line["upstream"], line.get("status")) == (severity, "artifact registry", status)
+    assert reason in line["reason"]
+    assert remedy in line["remedy"] if remedy else "remedy" not in line

@@ -1,0 +1,202 @@
+"""What standard error gets: JSON for machines, readable lines for people, the times of an event's steps."""
+
+import contextlib
+import datetime
+import json
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import time
+
+import pytest
+
+from cloud import event_handler
+from events import cancellation, eventually, heartbeat, log, push, question
+from programs import BUILD, PATIENCE_SECONDS, Connection, free_port
+
+ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@contextlib.contextmanager
+def on_a_terminal(arguments, environment):
+    """A program whose standard output and error are a terminal; yields it and what reads the terminal."""
+    reading, writing = pty.openpty()
+    process = subprocess.Popen([BUILD / "twined-functions", *arguments], env=environment, stdin=subprocess.DEVNULL,
+                               stdout=writing, stderr=writing)
+    os.close(writing)
+    text = bytearray()
+
+    def read_until(wanted):
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while wanted not in text.decode():
+            assert time.monotonic() < deadline, f"waited in vain for {wanted!r} in {text.decode()!r}"
+            if select.select([reading], [], [], 0.1)[0]:
+                try:
+                    data = os.read(reading, 65_536)
+                except OSError:  # EIO: nobody has the other side open any more.
+                    data = b""
+                assert data, f"ended without {wanted!r}: {text.decode()!r}"
+                text.extend(data)
+        return text.decode()
+
+    try:
+        yield process, read_until
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait(PATIENCE_SECONDS)
+        os.close(reading)
+
+
+def handler_on_a_terminal(cloud, **variables):
+    port = free_port()
+    environment = {**cloud.environment("event-handler"), "HOST": "127.0.0.1", "PORT": str(port), **variables}
+    return port, on_a_terminal(["event-handler"], environment)
+
+
+@pytest.mark.parametrize("variables, is_coloured", [
+    ({}, True), ({"NO_COLOR": ""}, True), ({"NO_COLOR": "1"}, False)])
+def test_a_terminal_gets_readable_lines(cloud, variables, is_coloured):
+    port, terminal = handler_on_a_terminal(cloud, **variables)
+    with terminal as (process, read_until):
+        read_until("listening")
+        assert push(port, heartbeat(1, sender="\x1b[31mred\r\n"))[0] == 200
+        assert push(port, b"{")[0] == 400
+        read_until("it is no event")
+        process.send_signal(signal.SIGTERM)
+        lines = read_until("stopped").splitlines()
+        assert process.wait(PATIENCE_SECONDS) == 0
+    assert all(bool(ESCAPE.search(line)) == is_coloured for line in lines), lines
+    plain = [ESCAPE.sub("", line) for line in lines]
+    for line in plain:
+        assert re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z (INFO   |WARNING|ERROR  ) [a-z]", line), line
+        assert line.isprintable()
+    handled, = [line for line in plain if " event handled " in line]
+    assert re.search(r" event=\S+ kind=heartbeat question=\S+ .*outcome=stored parse_ms=[0-9.]+ ", handled)
+    if is_coloured:
+        colours = {name: next(line for line in lines if name in line).split(name)[0][-5:]
+                   for name in ("INFO", "WARNING")}
+        assert colours == {"INFO": "\x1b[32m", "WARNING": "\x1b[33m"}
+
+
+def test_check_colours_a_terminal_and_nothing_else(cloud):
+    environment = cloud.environment("service-registry")
+    with on_a_terminal(["check", "service-registry"], environment) as (_, read_until):
+        assert "\x1b[32mok" in read_until("look-ups")
+    with on_a_terminal(["check", "service-registry"], {**environment, "NO_COLOR": "1"}) as (_, read_until):
+        assert "\x1b" not in read_until("look-ups")
+    with on_a_terminal(["check", "service-registry", "--json"], environment) as (_, read_until):
+        assert "\x1b" not in read_until('"look-ups"')
+
+
+def test_a_pipe_gets_json_without_colours(start, cloud):
+    program = event_handler(start, cloud)
+    assert push(program.port, heartbeat(1))[0] == 200
+    assert program.terminate() == 0
+    assert [line["message"] for line in log(program)][0] == "listening"
+    assert "\\u001b" not in program.stderr()
+
+
+def handled(program, event):
+    return eventually(
+        lambda: [line for line in log(program) if line["message"] == "event handled" and line["event"] == event.uuid],
+        "the event's line")[0]
+
+
+STEPS = {"heartbeat": {"parse_ms", "store_ms"}, "question": {"parse_ms", "store_ms", "dispatch_ms"},
+         "cancellation": {"parse_ms", "store_ms", "dispatch_ms"}}
+
+
+def test_an_events_line_has_the_time_of_each_step_and_they_fit_into_the_whole(start, cloud):
+    program = event_handler(start, cloud)
+    asked = question(1, {"input_values": {"text": "x" * 2_000_000}})
+    # The argument is over what Linux can exec: a question that is stored, reported and not dispatched.
+    for event in [question(2), cancellation(3, question(2)), heartbeat(4, text="x"), asked]:
+        assert push(program.port, event)[0] == 200
+        line = handled(program, event)
+        steps = {name for name in line if name.endswith("_ms")}
+        assert steps == STEPS[event.kind]
+        assert all(isinstance(line[name], float) and line[name] >= 0 for name in steps | {"ms"})
+        assert sum(line[name] for name in steps) <= line["ms"] + 0.001
+    assert handled(program, asked)["parse_ms"] > 0, "two megabytes are not read in no time"
+
+
+def test_an_event_that_cannot_be_read_has_its_time_too(start, cloud):
+    program = event_handler(start, cloud)
+    broken = heartbeat(1)
+    broken.attributes["datetime"] = 5
+    assert push(program.port, broken)[0] == 400
+    line, = [line for line in log(program) if line["severity"] == "ERROR"]
+    assert {"parse_ms", "ms"} <= line.keys() and "store_ms" not in line
+
+
+def test_a_full_or_closed_standard_error_stops_no_event(cloud):
+    reading, writing = os.pipe()
+    port = free_port()
+    environment = {**cloud.environment("event-handler"), "HOST": "127.0.0.1", "PORT": str(port)}
+    process = subprocess.Popen([BUILD / "twined-functions", "event-handler"], env=environment, stderr=writing,
+                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    try:
+        os.close(writing)
+        assert json.loads(os.read(reading, 65_536).splitlines()[0])["message"] == "listening"
+        # Nobody reads: 64 KiB of the pipe and the buffer behind it are full long before the last event.
+        bad = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Type: application/json\r\n\r\n{"
+        with Connection(port) as connection:
+            for _ in range(3_000):
+                connection.send(bad)
+                assert connection.read_response()[0] == 400
+            os.close(reading)
+            for _ in range(10):
+                connection.send(bad)
+                assert connection.read_response()[0] == 400
+        assert push(port, heartbeat(1))[0] == 200
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE_SECONDS) == 0
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait(PATIENCE_SECONDS)
+
+
+@pytest.mark.parametrize("number", [signal.SIGILL, signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE,
+                                    signal.SIGTRAP])
+def test_a_crash_is_reported_in_the_form_of_error_reporting(start, cloud, number):
+    program = event_handler(start, cloud, K_SERVICE="main-handler")
+    before = time.time()
+    program.process.send_signal(number)
+    assert program.process.wait(PATIENCE_SECONDS) == -number, "it ends as it would have"
+    *_, line = log(program)
+    assert (line["severity"], line["message"]) == ("ERROR", "the program crashed")
+    assert line["@type"].endswith("ReportedErrorEvent") and line["serviceContext"]["service"] == "main-handler"
+    assert re.fullmatch(rf"{number.name} at 0x[0-9a-f]+", line["signal"])
+    moment = datetime.datetime.fromisoformat(line["time"].replace("Z", "+00:00")).timestamp()
+    assert before - 5 <= moment <= time.time() + 5, "the date is reckoned by hand"
+
+
+def test_a_crash_with_a_full_or_closed_standard_error_ends_all_the_same(cloud):
+    for is_closed in [False, True]:
+        reading, writing = os.pipe()
+        environment = {**cloud.environment("event-handler"), "HOST": "127.0.0.1", "PORT": str(free_port())}
+        process = subprocess.Popen([BUILD / "twined-functions", "event-handler"], env=environment, stderr=writing,
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        try:
+            assert b"listening" in os.read(reading, 65_536)
+            if is_closed:
+                os.close(reading)
+            else:
+                os.set_blocking(writing, False)
+                with contextlib.suppress(BlockingIOError):
+                    while True:
+                        os.write(writing, bytes(4096))
+            process.send_signal(signal.SIGSEGV)
+            assert process.wait(PATIENCE_SECONDS) == -signal.SIGSEGV
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait(PATIENCE_SECONDS)
+            os.close(writing)
+            if not is_closed:
+                os.close(reading)
