@@ -141,6 +141,17 @@ public final class ByteStream {
         }
     }
 
+    /// Waits for bytes with a closure instead of a task: it is called once, with true when something has come
+    /// or the connection has ended, with false when `deadline` passes. A stream that is closed here forgets
+    /// it.
+    ///
+    /// Only after `readAvailable` has found nothing.
+    func park(until deadline: Deadline, _ wake: @escaping (Bool) -> Void) {
+        let waiter = registration.waiter
+        precondition(!isClosed && waiter.pending & Self.readable == 0, "bytes that have come are read first")
+        waiter.park(wake, for: Self.readable, until: deadline)
+    }
+
     /// Gives `receiver` what has come already. Returns whether it got anything, the end included.
     public func readAvailable(into receiver: inout some ByteReceiver) throws(StreamError) -> Bool {
         if let tls { return try readAvailable(of: tls, into: &receiver) }
@@ -357,6 +368,7 @@ public final class ByteStream {
         guard descriptor != nil else { return }
         sendFarewell()
         whenIdle = nil
+        registration.waiter.unpark()
         registration.waiter.signal(UInt32(CNET_HANG_UP))  // Whoever waits finds the stream closed.
         EventLoop.shared.unregister(registration)
         descriptor = nil

@@ -8,9 +8,9 @@ public struct ListenError: Error, CustomStringConvertible {
 
 /// An HTTP/1.1 server: accepts, reads requests, has them handled, writes the answers (RFC 9112).
 ///
-/// Each connection is served by one task of a group, which `run()` waits for as long as there is time to
-/// drain. What a connection may do is decided by `HTTPServerStateMachine`; this class makes the system calls
-/// and keeps the ceilings.
+/// Each connection is served by one task for as long as it is busy, and waits without one when nothing comes
+/// (`park`); `run()` waits for all of them for as long as there is time to drain. What a connection may do is
+/// decided by `HTTPServerStateMachine`; this class makes the system calls and keeps the ceilings.
 @EventLoopActor
 public final class HTTPServer {
     /// Where and how a server listens.
@@ -43,15 +43,15 @@ public final class HTTPServer {
     private let limits: ServerLimits
     private let budget = BodyBudget(bytesMax: Limits.bufferedBodyBytesMax)
     private var listener: Listener?
-    private var connections: [ObjectIdentifier: Connection] = [:]
+    private var connections: [ObjectIdentifier: ServerConnection] = [:]
     private var refusals = 0
+    private var tasksReading = 0
     private var requestsInFlight = 0
     private let connectionsMax: Int
     private var dateSecond: Int64 = -1
     private var dateBytes: [UInt8] = []
     private var isDraining = false
     private let drained = Gate()
-    private let ended = Gate()
     /// Connections accepted so far.
     public private(set) var connectionsAccepted = 0
     /// What the server answered itself in the handler's place, so far.
@@ -77,6 +77,12 @@ public final class HTTPServer {
     /// How many connections from clients are open.
     public var connectionCount: Int { connections.count }
 
+    /// How many of them wait without a task.
+    var parkedConnectionCount: Int { connections.values.count { $0.isParked } }
+
+    /// How many bytes of bodies are held.
+    var bodyBytesHeld: Int { budget.bytesUsed }
+
     /// Binds and listens: from here on the kernel accepts connections.
     public func listen() throws(ListenError) {
         let addresses = Resolver.lookUp(configuration.host, port: configuration.port, passive: true)
@@ -94,16 +100,8 @@ public final class HTTPServer {
     /// Accepts and serves until `stop()`; returns when every connection has ended, or the time to drain is
     /// over.
     public func run() async {
-        // In a task of its own: a group waits for all of its children, and a handler that does not end must
-        // not keep the program from ending.
-        EventLoop.shared.start { [self] in
-            await withDiscardingTaskGroup { group in
-                await acceptAll(into: &group)
-                await drain()
-            }
-            ended.open()
-        }
-        _ = await ended.wait(until: .never)
+        await acceptAll()
+        await drain()
     }
 
     /// Stops accepting, and makes `run()` return once what is in flight is answered. A second call does
@@ -116,19 +114,19 @@ public final class HTTPServer {
 
     // MARK: Accepting
 
-    private func acceptAll(into group: inout DiscardingTaskGroup) async {
+    private func acceptAll() async {
         guard let listener else { preconditionFailure("run() before listen()") }
         while !isDraining {
             await listener.waitForConnection()
-            await acceptWaiting(from: listener, into: &group)
+            await acceptWaiting(from: listener)
         }
         // Those that the kernel has taken for us are ours to answer.
         await listener.dropConnectionRequests()
-        await acceptWaiting(from: listener, into: &group)
+        await acceptWaiting(from: listener)
         self.listener = nil
     }
 
-    private func acceptWaiting(from listener: Listener, into group: inout DiscardingTaskGroup) async {
+    private func acceptWaiting(from listener: Listener) async {
         while true {
             let stream: ByteStream
             do throws(Errno) {
@@ -144,82 +142,119 @@ public final class HTTPServer {
             connectionsAccepted += 1
             if connections.count >= connectionsMax {
                 refused.count(.connections)
-                if refusals < Limits.refusalsAtOnceMax { group.addTask { await self.refuse(stream) } }
+                if refusals < Limits.refusalsAtOnceMax {
+                    refusals += 1
+                    EventLoop.shared.start { [self] in await refuse(stream) }
+                }
                 continue
             }
-            let connection = Connection(stream: stream)
+            let connection = ServerConnection(stream: stream, budget: budget)
             connections[ObjectIdentifier(connection)] = connection
-            group.addTask { await self.serve(connection) }
+            EventLoop.shared.start { [self] in await begin(connection) }
         }
     }
 
     /// Says that there are too many connections, and closes.
     private func refuse(_ stream: ByteStream) async {
-        refusals += 1
         let bytes = HTTPServerStateMachine.refusal(status: 503, text: "too many connections; try again later")
         if configuration.tls == nil, (try? stream.writeAvailable(bytes[...])) != nil {
             await linger(stream, .after(milliseconds: 1_000))
         }
         stream.close()
         refusals -= 1
+        noteEnd()
     }
 
     // MARK: Serving
 
-    /// One client's connection, as the rest of the server sees it.
-    @EventLoopActor
-    private final class Connection {
-        enum Phase {
-            case idle
-            case reading
-            case handling
-            case closing
-        }
-
-        let stream: ByteStream
-        var phase = Phase.reading
-
-        init(stream: ByteStream) {
-            self.stream = stream
-        }
-    }
-
-    private func serve(_ connection: Connection) async {
-        var machine = HTTPServerStateMachine(budget: budget)
+    private func begin(_ connection: ServerConnection) async {
         do throws(StreamError) {
             if let tls = configuration.tls {
                 guard let session = tls.session() else { throw .closed }
                 try await connection.stream.startTLS(
                     session, deadline: .after(milliseconds: limits.handshakeTimeoutMilliseconds))
             }
-            try await exchange(on: connection, &machine)
+        } catch {
+            return end(connection)  // It broke TLS: nobody is left to be told.
+        }
+        connection.clock = RequestClock()
+        await serve(connection)
+    }
+
+    /// Goes on with a connection until it ends, or nothing comes for a while.
+    private func serve(_ connection: ServerConnection) async {
+        var machine = connection.takeMachine()
+        do throws(StreamError) {
+            if let deadline = try await exchange(on: connection, &machine) {
+                connection.keep(machine)
+                return park(connection, until: deadline)
+            }
         } catch {
             // The client has gone or broke TLS: nobody is left to be told.
         }
         machine.releaseBody()
-        connection.stream.close()
-        connections.removeValue(forKey: ObjectIdentifier(connection))
-        if listener == nil, connections.isEmpty { drained.open() }
+        end(connection)
     }
 
+    private func end(_ connection: ServerConnection) {
+        connection.stream.close()
+        connections.removeValue(forKey: ObjectIdentifier(connection))
+        noteEnd()
+    }
+
+    private func noteEnd() {
+        if listener == nil, connections.isEmpty, refusals == 0 { drained.open() }
+    }
+
+    /// Lets a connection wait without a task, whose memory is most of what an idle connection costs.
+    private func park(_ connection: ServerConnection, until deadline: Deadline) {
+        connection.isParked = true
+        connection.stream.park(until: deadline) { [self] _ in
+            connection.isParked = false
+            EventLoop.shared.start { [self] in await serve(connection) }
+        }
+    }
+
+    /// Takes what has come by now, or notes that the time is over. Returns false when neither is so: then it
+    /// is better to `park`.
+    private func takeRest(
+        _ stream: ByteStream, _ machine: inout HTTPServerStateMachine, until deadline: Deadline
+    ) throws(StreamError) -> Bool {
+        if try stream.readAvailable(into: &machine) { return true }
+        if !deadline.hasPassed { return false }
+        machine.timeOut()
+        return true
+    }
+
+    /// Returns nil when the connection is over, or until when it may wait without a task for more to come.
     private func exchange(
-        on connection: Connection, _ machine: inout HTTPServerStateMachine
-    ) async throws(StreamError) {
+        on connection: ServerConnection, _ machine: inout HTTPServerStateMachine
+    ) async throws(StreamError) -> Deadline? {
         let stream = connection.stream
-        var clock = RequestClock(limits)
+        var clock = connection.clock
         while true {
             switch machine.next() {
             case .read(let wait):
                 connection.phase = wait == .idle ? .idle : .reading
-                if isDraining, wait == .idle, drainGraceIsOver { return }
-                do throws(StreamError) {
-                    try await stream.read(into: &machine, deadline: clock.deadline(for: wait))
-                } catch {
-                    guard error == .timedOut else { throw error }
-                    machine.timeOut()
+                if isDraining, wait == .idle, drainGraceIsOver { return nil }
+                let deadline = clock.deadline(for: wait, limits)
+                if tasksReading < limits.tasksReadingMax {
+                    tasksReading += 1
+                    defer { tasksReading -= 1 }
+                    do throws(StreamError) {
+                        let pause = Deadline.after(milliseconds: limits.parkAfterMilliseconds)
+                        try await stream.read(into: &machine, deadline: min(deadline, pause))
+                        continue
+                    } catch {
+                        guard error == .timedOut else { throw error }
+                    }
+                }
+                guard try takeRest(stream, &machine, until: deadline) else {
+                    connection.clock = clock
+                    return deadline
                 }
             case .sendContinue(let bytes):
-                try await stream.write(bytes, deadline: clock.bodyDeadline)
+                try await stream.write(bytes, deadline: clock.bodyDeadline(limits))
             case .handle(let request):
                 connection.phase = .handling
                 let response: HTTPResponse
@@ -242,16 +277,18 @@ public final class HTTPServer {
                         try await stream.write(bytes.dropFirst(count), deadline: deadline)
                     }
                 }
-                clock = RequestClock(limits, isFirst: false)
+                clock = RequestClock(isFirst: false)
             case .refuse(let bytes):
                 refused.count(RefusalReason(status: machine.refusedStatus ?? 400))
                 connection.phase = .closing
                 try await stream.write(
                     bytes, deadline: .after(milliseconds: limits.answerTimeoutMilliseconds))
-                return await linger(stream, lingerDeadline)
+                await linger(stream, lingerDeadline)
+                return nil
             case .close:
                 connection.phase = .closing
-                return await linger(stream, lingerDeadline)
+                await linger(stream, lingerDeadline)
+                return nil
             }
         }
     }
@@ -326,62 +363,31 @@ public final class HTTPServer {
         // A request that came while the program got no processor time is still to be answered.
         for connection in connections.values
         where connection.phase == .idle && !connection.stream.hasUnreadBytes {
-            connection.stream.close()
+            cut(connection)
         }
-        if connections.isEmpty { return }
+        if connections.isEmpty, refusals == 0 { return }
         if await drained.wait(until: deadline) { return }
         for connection in connections.values {
             if connection.phase == .handling || connection.phase == .reading {
                 let bytes = HTTPServerStateMachine.refusal(status: 503, text: "shutting down; try again")
                 _ = try? connection.stream.writeAvailable(bytes[...])
             }
-            connection.stream.close()
+            cut(connection)
         }
-        ended.open()  // Handlers that still run are abandoned with the program.
+        // Handlers that still run are abandoned with the program.
+    }
+
+    /// Closes a connection: its task finds out, and one without a task ends here.
+    private func cut(_ connection: ServerConnection) {
+        guard connection.isParked else { return connection.stream.close() }
+        var machine = connection.takeMachine()
+        machine.releaseBody()
+        end(connection)
     }
 
     private static var descriptorsMax: Int {
         var limit = rlimit()
         guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 1_024 }
         return Int(min(limit.rlim_cur, 1_000_000))
-    }
-}
-
-/// When the parts of one request came, and so until when the rest may take.
-private struct RequestClock {
-    private let startNanoseconds = EventLoop.shared.nowNanoseconds
-    private let limits: ServerLimits
-    private let isFirst: Bool
-    private var headStartNanoseconds: UInt64?
-    private(set) var headNanoseconds: UInt64?
-
-    init(_ limits: ServerLimits, isFirst: Bool = true) {
-        self.limits = limits
-        self.isFirst = isFirst
-    }
-
-    mutating func deadline(for wait: HTTPServerStateMachine.Wait) -> Deadline {
-        let now = EventLoop.shared.nowNanoseconds
-        switch wait {
-        case .idle:
-            let milliseconds = isFirst ? limits.headTimeoutMilliseconds : limits.idleTimeoutMilliseconds
-            return Deadline(nanoseconds: startNanoseconds + milliseconds * 1_000_000)
-        case .head:
-            let start = headStartNanoseconds ?? (isFirst ? startNanoseconds : now)
-            headStartNanoseconds = start
-            return Deadline(nanoseconds: start + limits.headTimeoutMilliseconds * 1_000_000)
-        case .body(let bytesReceived):
-            let start = headNanoseconds ?? now
-            headNanoseconds = start
-            let paid = UInt64(bytesReceived) * 1_000 / Limits.bodyBytesPerSecondMin
-            let milliseconds = min(limits.bodyTimeoutMilliseconds, limits.bodyGraceMilliseconds + paid)
-            return Deadline(nanoseconds: start + milliseconds * 1_000_000)
-        }
-    }
-
-    var bodyDeadline: Deadline {
-        Deadline(
-            nanoseconds: (headNanoseconds ?? EventLoop.shared.nowNanoseconds)
-                + limits.bodyTimeoutMilliseconds * 1_000_000)
     }
 }

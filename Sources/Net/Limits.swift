@@ -26,6 +26,12 @@ public enum Limits {
     /// Requests being handled at once, 503.
     public static let requestsInFlightMax = 1_024
 
+    /// Connections that wait for bytes with a task of their own, 3 KiB each; further ones wait without, and
+    /// pay a new task when bytes come.
+    static let tasksReadingMax = 128
+    /// How long a connection keeps its task while nothing comes: a busy one does not pay a new one.
+    static let parkAfterMilliseconds: UInt64 = 1_000
+
     // MARK: Time given to clients
 
     /// From a connection's first byte, or the end of the request before, to the end of a head: 408.

@@ -2,6 +2,8 @@
 struct ServerLimits {
     var connectionsMax = Limits.connectionsMax
     var requestsInFlightMax = Limits.requestsInFlightMax
+    var tasksReadingMax = Limits.tasksReadingMax
+    var parkAfterMilliseconds = Limits.parkAfterMilliseconds
     var headTimeoutMilliseconds = Limits.headTimeoutMilliseconds
     var bodyTimeoutMilliseconds = Limits.bodyTimeoutMilliseconds
     var bodyGraceMilliseconds = Limits.bodyGraceMilliseconds

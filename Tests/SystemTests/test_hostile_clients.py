@@ -12,8 +12,9 @@ import pytest
 from programs import PATIENCE_SECONDS, Connection, Program
 from test_http_server import GET, echo, exchange
 
-#: What 10,000 idle connections may cost. Most of it is their tasks' memory, three steps of a kilobyte each.
-IDLE_KIB_MAX = 48 * 1024
+#: What the program may take with 10,000 idle connections, and what each may add. A task of its own would add 3 KB.
+IDLE_KIB_MAX = 24 * 1024
+IDLE_BYTES_EACH_MAX = 1_000
 
 HALVES = [b"", b"G", b"GET / HTTP/1.1\r\nHost: a\r\nX",
           b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9999\r\n\r\nabc",
@@ -184,6 +185,7 @@ def test_10000_idle_connections_cost_little(start, kind):
             print(f"{count} {kind}: {before} KiB before, {after} KiB with them, "
                   f"{(after - before) * 1024 // count} bytes each")
             assert after < IDLE_KIB_MAX
+            assert (after - before) * 1024 / count < IDLE_BYTES_EACH_MAX
             assert descriptors(program) > count
         finally:
             for connection in held:
