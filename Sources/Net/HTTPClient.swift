@@ -4,7 +4,8 @@
 /// connection was most likely closed by the peer while it idled. It follows no redirect.
 @EventLoopActor
 public final class HTTPClient: HTTPExchange {
-    private var pools: [Origin: Pool] = [:]
+    /// Few, so that they are looked through: an origin that is handed on is told by its storage.
+    private var pools: [Pool] = []
     private var contexts: [TrustAnchors: TLSClientContext] = [:]
     private let resolver: Resolver
     private var isSweeping = false
@@ -91,12 +92,14 @@ public final class HTTPClient: HTTPExchange {
 
     /// See `HTTPExchange`.
     public func hasIdleConnection(to origin: Origin) -> Bool {
-        pools[origin]?.machine.hasIdle(nowNanoseconds: EventLoop.shared.nowNanoseconds) ?? false
+        knownPool(for: origin)?.machine.hasIdle(nowNanoseconds: EventLoop.shared.nowNanoseconds) ?? false
     }
 
     /// Closes every idle connection, and forgets TLS sessions: a cluster has moved, or its authority changed.
     public func forget(_ origin: Origin) {
-        guard let pool = pools.removeValue(forKey: origin) else { return }
+        guard let pool = knownPool(for: origin) else { return }
+        pool.isForgotten = true
+        pools.removeAll { $0 === pool }
         for id in pool.machine.takeIdle() { pool.take(id)?.stream.close() }
         if case .certificateAuthority = origin.trust { contexts.removeValue(forKey: origin.trust) }
     }
@@ -180,6 +183,8 @@ public final class HTTPClient: HTTPExchange {
         let origin: Origin
         let hostField: String
         var machine: ConnectionPoolStateMachine
+        /// Whether its origin is another's: connections that are still used are not kept.
+        var isForgotten = false
         var idle: [Connection] = []
         /// Requests that wait: what they wait at, and what they are given.
         var waiters: [Int: Turn] = [:]
@@ -208,14 +213,19 @@ public final class HTTPClient: HTTPExchange {
         var connection: Connection?
     }
 
+    private func knownPool(for origin: Origin) -> Pool? {
+        for pool in pools where pool.origin == origin { return pool }
+        return nil
+    }
+
     private func pool(for origin: Origin) -> Pool {
-        if let pool = pools[origin] { return pool }
+        if let pool = knownPool(for: origin) { return pool }
         if pools.count >= Self.poolsMax {
             // Origins come from configuration and the cluster's endpoint; only many moves could lead here.
-            for (key, pool) in pools where pool.machine.count == 0 { pools.removeValue(forKey: key) }
+            pools.removeAll { $0.machine.count == 0 }
         }
         let pool = Pool(origin)
-        pools[origin] = pool
+        pools.append(pool)
         return pool
     }
 
@@ -348,7 +358,7 @@ public final class HTTPClient: HTTPExchange {
     // MARK: Giving back
 
     private func release(_ connection: Connection, to pool: Pool, isReusable: Bool) {
-        let isKept = isReusable && pools[pool.origin] === pool && connection.stream.isSilent()
+        let isKept = isReusable && !pool.isForgotten && connection.stream.isSilent()
         let action = pool.machine.release(
             connection.id, isReusable: isKept, nowNanoseconds: EventLoop.shared.nowNanoseconds)
         switch action {
@@ -382,9 +392,9 @@ public final class HTTPClient: HTTPExchange {
         if isSweeping { return }
         isSweeping = true
         EventLoop.shared.start { [self] in
-            while let next = pools.values.compactMap(\.machine.nextExpiryNanoseconds).min() {
+            while let next = pools.compactMap(\.machine.nextExpiryNanoseconds).min() {
                 await EventLoop.shared.sleep(until: Deadline(nanoseconds: next))
-                for pool in pools.values {
+                for pool in pools {
                     for id in pool.machine.expire(nowNanoseconds: EventLoop.shared.nowNanoseconds) {
                         pool.take(id)?.stream.close()
                     }
