@@ -19,7 +19,8 @@ struct Sections {
             }
         }
         for (group, title) in [
-            (Scenario.Group.upstreamLatency, "slow upstreams"), (.faults, "failing upstreams"),
+            (Scenario.Group.rates, "at a rate"), (.upstreamLatency, "slow upstreams"),
+            (.faults, "failing upstreams"),
             (.slowClients, "slow clients"), (.registry, "look-ups"),
         ] {
             let charts = result.scenarios.filter { $0.group == group }
@@ -136,6 +137,7 @@ struct Sections {
     private static func title(of group: Scenario.Group) -> String {
         switch group {
         case .events: "Events"
+        case .rates: "At a rate"
         case .sizes: "Sizes"
         case .registry: "Registry"
         case .upstreamLatency: "Upstream latency"
