@@ -357,6 +357,8 @@ public final class HTTPServer {
 
     /// Waits for what is in flight, then ends what is left.
     private func drain() async {
+        // Nobody is there whose request could be on its way.
+        if connections.isEmpty, refusals == 0 { return }
         let deadline = Deadline.after(milliseconds: limits.drainTimeoutMilliseconds)
         await EventLoop.shared.sleep(until: .after(milliseconds: limits.drainGraceMilliseconds))
         drainGraceIsOver = true

@@ -200,6 +200,23 @@ extension SocketTests {
             }
         }
 
+        @Test(
+            "that is gone keeps nobody: a server without connections ends without a grace",
+            .timeLimit(.minutes(1)))
+        func nobodyAtTheEnd() async throws {
+            try await onLoop {
+                var limits = ServerLimits()
+                limits.drainGraceMilliseconds = 86_400_000
+                let parking = try Parking(.tooMany, limits: limits)
+                let peer = try await parking.connect()
+                await parking.waitUntilParked(1)
+                peer.close()
+                await parking.waitUntilParked(0)
+                await parking.stop()
+                #expect(parking.server.connectionCount == 0)
+            }
+        }
+
         @Test("is answered 503 within the grace when the server is stopped, also what it had begun")
         func requestAtTheEnd() async throws {
             try await onLoop {
