@@ -2,6 +2,7 @@
 #include "cnet.h"
 
 #include <errno.h>
+#include <link.h>
 #include <linux/filter.h>
 #include <malloc.h>
 #include <netinet/in.h>
@@ -11,6 +12,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -124,6 +126,27 @@ int cnet_start_thread(void (*body)(void *), void *argument) {
     pthread_attr_destroy(&attributes);
     if (error != 0) free(start);
     return error;
+}
+
+// Of the program's own image, the part that is only read and executed: nothing of it is lost when it is
+// unmapped, since the kernel maps it again from the file where it is touched.
+static int forget_text(struct dl_phdr_info *image, size_t size, void *unused) {
+    (void)size, (void)unused;
+    for (int index = 0; index < image->dlpi_phnum; index++) {
+        const ElfW(Phdr) *header = &image->dlpi_phdr[index];
+        if (header->p_type != PT_LOAD || (header->p_flags & PF_W) != 0 || (header->p_flags & PF_X) == 0)
+            continue;
+        uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+        uintptr_t begin = (image->dlpi_addr + header->p_vaddr) & ~(page - 1);
+        uintptr_t end = image->dlpi_addr + header->p_vaddr + header->p_filesz;
+        (void)madvise((void *)begin, end - begin, MADV_DONTNEED);
+    }
+    return 1; // The first image is the program.
+}
+
+void cnet_forget_start(void) {
+    (void)malloc_trim(0);
+    (void)dl_iterate_phdr(forget_text, NULL);
 }
 
 static char **cnet_argv;

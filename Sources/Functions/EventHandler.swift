@@ -39,9 +39,9 @@ final class EventHandler: ServiceHandler {
     /// Gets token, cluster and connections before the first event needs them. Failures are met again by the
     /// event.
     func warmUp(deadline: Deadline) async {
-        EventLoop.shared.start { [kubernetes] in await kubernetes.prepare(deadline: deadline) }
+        EventLoop.shared.start { [bigQuery] in await bigQuery.prepare(deadline: deadline) }
         if let push { EventLoop.shared.start { await push.warmUp(deadline: deadline) } }
-        await bigQuery.prepare(deadline: deadline)
+        await kubernetes.prepare(deadline: deadline)  // The longest way: token, GKE, the cluster's handshake.
     }
 
     // MARK: Handling

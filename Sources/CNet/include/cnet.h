@@ -46,6 +46,10 @@ int cnet_epoll_wait(int epoll, cnet_event *events, int count, int timeout_millis
 /// epoll_ctl(2), one edge-triggered registration for the descriptor's life.
 int cnet_epoll_add(int epoll, int descriptor, uint64_t data);
 
+/// Gives back what only the start needed: freed memory of the heap, and the pages of the program's text,
+/// which the kernel maps again from the file where they are used.
+void cnet_forget_start(void);
+
 /// SIGPIPE ignored; `signals` (a list of `count`) blocked and readable from the returned signalfd(2).
 int cnet_signal_descriptor(const int *signals, int count);
 /// Blocks `signals` alone: they wait until somebody reads them.
