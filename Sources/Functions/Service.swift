@@ -185,9 +185,11 @@ public enum Service {
             server.stop()
         }
         EventLoop.shared.start {
-            await EventLoop.shared.sleep(until: .after(milliseconds: ServiceLimits.warmUpDelayMilliseconds))
+            await EventLoop.shared.sleep(
+                until: .after(milliseconds: ServiceLimits.warmUpDelayMilliseconds))
             await warmUp(handler, parts)
-            await EventLoop.shared.sleep(until: .after(milliseconds: ServiceLimits.startForgottenMilliseconds))
+            await EventLoop.shared.sleep(
+                until: .after(milliseconds: ServiceLimits.startForgottenMilliseconds))
             Process.forgetStart()
         }
         await server.run()
