@@ -187,6 +187,8 @@ public enum Service {
         EventLoop.shared.start {
             await EventLoop.shared.sleep(until: .after(milliseconds: ServiceLimits.warmUpDelayMilliseconds))
             await warmUp(handler, parts)
+            await EventLoop.shared.sleep(until: .after(milliseconds: ServiceLimits.settleMilliseconds))
+            Process.returnFreeMemory()
         }
         await server.run()
         parts.log.write(.info, "stopped")

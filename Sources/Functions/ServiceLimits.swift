@@ -44,6 +44,8 @@ public enum ServiceLimits {
     /// How long the program listens before it begins to make ready: making a TLS context keeps the loop for
     /// some milliseconds, and a probe of the platform's that waits already is answered first.
     public static let warmUpDelayMilliseconds: UInt64 = 1
+    /// How long after that what making ready has left of free memory is given back: when handshakes are over.
+    public static let settleMilliseconds: UInt64 = 100
     /// One question of `check`, its retries included.
     public static let checkQuestionMilliseconds: UInt64 = 10_000
 }
