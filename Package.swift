@@ -34,9 +34,11 @@ let package = Package(
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CNet"),
+        .target(name: "CProvider", dependencies: ["COpenSSL"]),
 
         // Imports run down only: twined-functions → Functions → Net, JSON → the C targets.
-        .target(name: "Net", dependencies: ["CHTTP", "COpenSSL", "CZlib", "CNet"], swiftSettings: strict),
+        .target(
+            name: "Net", dependencies: ["CHTTP", "COpenSSL", "CProvider", "CZlib", "CNet"], swiftSettings: strict),
         .target(name: "JSON", swiftSettings: strict),
         .target(name: "Functions", dependencies: ["Net", "JSON"], swiftSettings: strict),
         .executableTarget(

@@ -85,6 +85,7 @@ int cnet_hold_signals(const int *signals, int count) {
 void cnet_return_memory(void) {
     mallopt(M_MMAP_THRESHOLD, 256 * 1024);
     mallopt(M_TRIM_THRESHOLD, 1024 * 1024);
+    mallopt(M_ARENA_MAX, 1);
 }
 
 int cnet_read_signal(int descriptor) {

@@ -15,9 +15,39 @@
 
 #pragma clang assume_nonnull begin
 
-static inline int copenssl_initialize(void) { return OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL); }
+/// No configuration file, and no tables of what is hardly needed: of the names of all ciphers and digests,
+/// since certificates name a few digests, and of errors' texts, see below.
+static inline int copenssl_initialize(void) {
+    uint64_t without = OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ADD_ALL_CIPHERS |
+                       OPENSSL_INIT_NO_ADD_ALL_DIGESTS | OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS;
+    return OPENSSL_init_crypto(without, NULL) == 1 && EVP_add_digest(EVP_sha1()) == 1 &&
+           EVP_add_digest(EVP_sha224()) == 1 && EVP_add_digest(EVP_sha256()) == 1 &&
+           EVP_add_digest(EVP_sha384()) == 1 && EVP_add_digest(EVP_sha512()) == 1 &&
+           OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_LOAD_SSL_STRINGS, NULL) == 1;
+}
+/// Loads the texts of errors that TLS, certificates and keys can meet. OpenSSL has no newer call for it than
+/// these, which a program needs only if it has told OpenSSL not to load all of them at once.
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wdeprecated-declarations"
+static inline void copenssl_load_reasons(void) {
+    ERR_load_ERR_strings();
+    ERR_load_SSL_strings();
+    ERR_load_X509_strings();
+    ERR_load_X509V3_strings();
+    ERR_load_PEM_strings();
+    ERR_load_ASN1_strings();
+    ERR_load_EVP_strings();
+    ERR_load_RSA_strings();
+    ERR_load_EC_strings();
+    ERR_load_BIO_strings();
+}
+#pragma clang diagnostic pop
 static inline long copenssl_set_min_proto_tls12(SSL_CTX *context) {
     return SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+}
+/// Of TLS 1.2 what has forward secrecy and an AEAD cipher; of 1.3 everything has.
+static inline int copenssl_set_ciphers(SSL_CTX *context) {
+    return SSL_CTX_set_cipher_list(context, "ECDHE+AESGCM:ECDHE+CHACHA20");
 }
 static inline void copenssl_set_modes(SSL_CTX *context) {
     SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |

@@ -1,11 +1,13 @@
 import COpenSSL
+import CProvider
 import Glibc
 
 /// OpenSSL, once for the program.
 enum OpenSSL {
     /// Loads no configuration file: a setting of the machine's must not weaken what is decided here.
     static let initialize: Void = {
-        precondition(copenssl_initialize() == 1, "OpenSSL cannot be initialised")
+        precondition(
+            copenssl_initialize() == 1 && cprovider_select_algorithms() == 1, "OpenSSL cannot be initialised")
     }()
 
     /// Empties the queue of errors, which must be empty before a call that may add to it (SSL_get_error(3)).
@@ -14,9 +16,13 @@ enum OpenSSL {
         if ERR_peek_error() != 0 { ERR_clear_error() }
     }
 
+    /// Texts of errors, which a program without an error goes without: 60 KB.
+    private static let reasons: Void = copenssl_load_reasons()
+
     /// The newest error's reason, for example "certificate verify failed", and an empty queue.
     static func takeReason() -> String {
         defer { clearErrors() }
+        reasons
         guard let text = unsafe ERR_reason_error_string(ERR_peek_last_error()) else {
             return "unknown reason"
         }
@@ -56,7 +62,9 @@ final class TLSClientContext {
 
     private static func makeShared() -> Result<OpaquePointer, TLSConfigurationError> {
         OpenSSL.initialize
-        guard let context = unsafe SSL_CTX_new(TLS_client_method()) else {
+        guard let context = unsafe SSL_CTX_new(TLS_client_method()),
+            unsafe copenssl_set_ciphers(context) == 1
+        else {
             return unsafe .failure(TLSConfigurationError(reason: OpenSSL.takeReason()))
         }
         _ = unsafe copenssl_set_min_proto_tls12(context)
@@ -185,7 +193,9 @@ public final class TLSServerContext {
         allowsWeakCertificates: Bool = false
     ) {
         OpenSSL.initialize
-        guard let context = unsafe SSL_CTX_new(TLS_server_method()) else { return nil }
+        guard let context = unsafe SSL_CTX_new(TLS_server_method()),
+            unsafe copenssl_set_ciphers(context) == 1
+        else { return nil }
         unsafe self.context = context
         _ = unsafe copenssl_set_min_proto_tls12(context)
         unsafe copenssl_set_modes(context)

@@ -66,6 +66,8 @@ final class TLSSession {
         guard let session = unsafe newSession else { return }
         unsafe newSession = nil
         if unsafe !keepSession(session) { unsafe SSL_SESSION_free(session) }
+        // Tickets come when a connection begins to idle, and OpenSSL makes room to answer them.
+        _ = unsafe SSL_free_buffers(ssl)
     }
 
     /// Whether the handshake was a resumed one.

@@ -42,7 +42,7 @@ struct TidyTests {
         "imports run down only",
         arguments: [
             ("Sources/JSON", []),
-            ("Sources/Net", ["CHTTP", "CNet", "COpenSSL", "CZlib", "Glibc", "Synchronization"]),
+            ("Sources/Net", ["CHTTP", "CNet", "COpenSSL", "CProvider", "CZlib", "Glibc", "Synchronization"]),
             ("Sources/Functions", ["JSON", "Net", "Glibc"]),
             ("Sources/twined-functions", ["Functions", "Net", "Glibc"]),
             ("Sources/LocalCloud", ["JSON", "Net", "Glibc", "COpenSSL", "CZlib", "CLocalCloud"]),

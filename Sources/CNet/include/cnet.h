@@ -55,7 +55,7 @@ int cnet_signal_descriptor(const int *signals, int count);
 /// Blocks `signals` alone: they wait until somebody reads them.
 int cnet_hold_signals(const int *signals, int count);
 /// Memory that is freed goes back to the kernel: without this glibc learns from one large body to keep them
-/// all.
+/// all, and gives each thread that resolves a name a heap of its own.
 void cnet_return_memory(void);
 /// Reads one signal number, 0 when there is none.
 int cnet_read_signal(int descriptor);

@@ -1,0 +1,76 @@
+"""What the shipped program can agree on over TLS: it selects OpenSSL's algorithms, and nothing else is there."""
+
+import contextlib
+import ssl
+import socket
+import subprocess
+
+import pytest
+
+from programs import PATIENCE_SECONDS
+
+KEYS = {"rsa": ["rsa:2048"], "rsa-3072": ["rsa:3072"], "p256": ["ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"],
+        "p384": ["ec", "-pkeyopt", "ec_paramgen_curve:secp384r1"], "ed25519": ["ed25519"]}
+
+
+def presented(directory, key):
+    """A certificate for 127.0.0.1 that is its own authority, and its key."""
+    certificate, private = directory / "certificate.pem", directory / "key.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", *KEYS[key], "-nodes", "-keyout", private, "-out", certificate,
+         "-days", "2", "-subj", "/CN=upstream", "-addext", "subjectAltName=IP:127.0.0.1"],
+        check=True, capture_output=True)
+    return certificate, private
+
+
+@contextlib.contextmanager
+def upstream(certificate, private, version, ciphers=None, groups=None):
+    """A listening socket, and the context of its TLS."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, private)
+    context.minimum_version = context.maximum_version = version
+    if ciphers:
+        context.set_ciphers(ciphers)
+    if groups:
+        context.set_ecdh_curve(groups)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(PATIENCE_SECONDS)
+        yield listener, context
+
+
+def agreed(start, shared, listener, context, certificate):
+    """The version and cipher that the program and BigQuery's place agree on; their failure otherwise."""
+    address = f"https://127.0.0.1:{listener.getsockname()[1]}/"
+    start("twined-functions", "event-handler", environment={
+        **shared.environment("event-handler"), "CLOUDSDK_API_ENDPOINT_OVERRIDES_BIGQUERY": address,
+        "SSL_CERT_FILE": str(certificate), "GOOGLE_CLOUD_PROJECT": "demo-project"})
+    connection, _ = listener.accept()
+    connection.settimeout(PATIENCE_SECONDS)
+    with context.wrap_socket(connection, server_side=True) as stream:
+        return stream.version(), stream.cipher()[0]
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("group", ["X25519", "prime256v1", "secp384r1"])
+def test_tls_13_with_every_key_and_group(start, shared, tmp_path, key, group):
+    certificate, private = presented(tmp_path, key)
+    with upstream(certificate, private, ssl.TLSVersion.TLSv1_3, groups=group) as (listener, context):
+        assert agreed(start, shared, listener, context, certificate)[0] == "TLSv1.3"
+
+
+@pytest.mark.parametrize("key, cipher", [
+    ("rsa", "ECDHE-RSA-AES128-GCM-SHA256"), ("rsa", "ECDHE-RSA-AES256-GCM-SHA384"),
+    ("rsa", "ECDHE-RSA-CHACHA20-POLY1305"), ("p256", "ECDHE-ECDSA-AES128-GCM-SHA256"),
+    ("p384", "ECDHE-ECDSA-AES256-GCM-SHA384"), ("ed25519", "ECDHE-ECDSA-CHACHA20-POLY1305")])
+def test_tls_12_with_every_aead_cipher(start, shared, tmp_path, key, cipher):
+    certificate, private = presented(tmp_path, key)
+    with upstream(certificate, private, ssl.TLSVersion.TLSv1_2, cipher) as (listener, context):
+        assert agreed(start, shared, listener, context, certificate) == ("TLSv1.2", cipher)
+
+
+@pytest.mark.parametrize("cipher", ["ECDHE-RSA-AES128-SHA256", "ECDHE-RSA-AES256-SHA", "DHE-RSA-AES128-GCM-SHA256"])
+def test_what_is_not_selected_is_not_there(start, shared, tmp_path, cipher):
+    certificate, private = presented(tmp_path, "rsa")
+    with upstream(certificate, private, ssl.TLSVersion.TLSv1_2, cipher) as (listener, context):
+        with pytest.raises(ssl.SSLError, match="NO_SHARED_CIPHER"):
+            agreed(start, shared, listener, context, certificate)
