@@ -38,7 +38,8 @@ let package = Package(
 
         // Imports run down only: twined-functions → Functions → Net, JSON → the C targets.
         .target(
-            name: "Net", dependencies: ["CHTTP", "COpenSSL", "CProvider", "CZlib", "CNet"], swiftSettings: strict),
+            name: "Net", dependencies: ["CHTTP", "COpenSSL", "CProvider", "CZlib", "CNet"],
+            swiftSettings: strict),
         .target(name: "JSON", swiftSettings: strict),
         .target(name: "Functions", dependencies: ["Net", "JSON"], swiftSettings: strict),
         .executableTarget(
