@@ -23,9 +23,10 @@ static const cprovider_selection cprovider_selections[] = {
     {OSSL_OP_MAC, {"HMAC"}},
     {OSSL_OP_KDF, {"HKDF", "TLS13-KDF", "TLS1-PRF"}},
     {OSSL_OP_RAND, {"CTR-DRBG", "SEED-SRC"}},
-    {OSSL_OP_KEYMGMT, {"RSA", "RSA-PSS", "EC", "X25519", "ED25519"}},
+    // HMAC as a key signs the ticket of a session that is resumed (RFC 8446 section 4.2.11.2).
+    {OSSL_OP_KEYMGMT, {"RSA", "RSA-PSS", "EC", "X25519", "ED25519", "HMAC"}},
     {OSSL_OP_KEYEXCH, {"ECDH", "X25519"}},
-    {OSSL_OP_SIGNATURE, {"RSA", "ECDSA", "ED25519"}},
+    {OSSL_OP_SIGNATURE, {"RSA", "ECDSA", "ED25519", "HMAC"}},
     {OSSL_OP_DECODER, {"DER", "RSA", "RSA-PSS", "EC", "X25519", "ED25519"}},
 };
 enum { CPROVIDER_SELECTIONS = sizeof cprovider_selections / sizeof *cprovider_selections };

@@ -4,9 +4,11 @@ import contextlib
 import ssl
 import socket
 import subprocess
+import threading
 
 import pytest
 
+from events import heartbeat, push
 from programs import PATIENCE_SECONDS
 
 KEYS = {"rsa": ["rsa:2048"], "rsa-3072": ["rsa:3072"], "p256": ["ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"],
@@ -38,16 +40,43 @@ def upstream(certificate, private, version, ciphers=None, groups=None):
         yield listener, context
 
 
-def agreed(start, shared, listener, context, certificate):
-    """The version and cipher that the program and BigQuery's place agree on; their failure otherwise."""
+def started(start, shared, listener, certificate):
+    """The program, with the listener in BigQuery's place."""
     address = f"https://127.0.0.1:{listener.getsockname()[1]}/"
-    start("twined-functions", "event-handler", environment={
+    return start("twined-functions", "event-handler", environment={
         **shared.environment("event-handler"), "CLOUDSDK_API_ENDPOINT_OVERRIDES_BIGQUERY": address,
         "SSL_CERT_FILE": str(certificate), "GOOGLE_CLOUD_PROJECT": "demo-project"})
+
+
+def accepted(listener, context):
+    """The next connection, once its handshake is done."""
     connection, _ = listener.accept()
     connection.settimeout(PATIENCE_SECONDS)
-    with context.wrap_socket(connection, server_side=True) as stream:
+    return context.wrap_socket(connection, server_side=True)
+
+
+def agreed(start, shared, listener, context, certificate):
+    """The version and cipher that the program and BigQuery's place agree on; their failure otherwise."""
+    started(start, shared, listener, certificate)
+    with accepted(listener, context) as stream:
         return stream.version(), stream.cipher()[0]
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["1.2", "1.3"])
+@pytest.mark.parametrize("key", ["rsa", "p256"])
+def test_a_session_is_resumed(start, shared, tmp_path, key, version):
+    certificate, private = presented(tmp_path, key)
+    with upstream(certificate, private, version) as (listener, context):
+        program = started(start, shared, listener, certificate)
+        with accepted(listener, context) as first:
+            assert not first.session_reused
+            first.unwrap()  # The tickets that stand before it are read with it.
+        event = threading.Thread(target=push, args=(program.port, heartbeat(1)))
+        event.start()
+        with accepted(listener, context) as second:
+            assert second.session_reused
+        listener.close()
+        event.join(PATIENCE_SECONDS)
 
 
 @pytest.mark.parametrize("key", KEYS)
