@@ -67,7 +67,7 @@ struct JobTemplate: Sendable {
         precondition(pieces.count == hole.rawValue, "holes come in the order of their values")
         output += text.utf8
         byteCount += output.count
-        // A copy of just its size: it is kept for the program's life, and the output's room goes on being used.
+        // A copy of just its size, since it is kept; the output's room goes on being used.
         var piece: [UInt8] = []
         piece.reserveCapacity(output.count)
         piece.append(contentsOf: output)

@@ -207,6 +207,7 @@ class Meter:
             with contextlib.closing(first_connection(program)) as connection:
                 for counter in WARM[function]:
                     self.cloud.wait(counter, atLeast=before.get(counter, 0) + 1)
+                settled(lambda: descriptors(program))  # An event that comes earlier opens a connection of its own.
                 yield program, connection
             code = program.terminate()
             assert code == 0, f"ended with {code}:\n{program.stderr()}"
@@ -243,6 +244,10 @@ def exchange(connection, request):
 def anonymous_bytes(program):
     text = pathlib.Path(f"/proc/{program.process.pid}/smaps_rollup").read_text()
     return 1024 * int(re.search(r"^Anonymous: +(\d+) kB$", text, re.M)[1])
+
+
+def descriptors(program):
+    return len(list(pathlib.Path(f"/proc/{program.process.pid}/fd").iterdir()))
 
 
 def settled(measure, seconds=0.3):
