@@ -2,6 +2,7 @@
 #include "cnet.h"
 
 #include <errno.h>
+#include <link.h>
 #include <linux/filter.h>
 #include <malloc.h>
 #include <netinet/in.h>
@@ -11,6 +12,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -86,7 +88,25 @@ void cnet_return_memory(void) {
     mallopt(M_ARENA_MAX, 1);
 }
 
-void cnet_return_free_memory(void) { malloc_trim(0); }
+// Code is never written, so the kernel can read it again from the file.
+static int cnet_unmap_code(struct dl_phdr_info *object, size_t size, void *unused) {
+    (void)size, (void)unused;
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    for (int i = 0; i < object->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
+        if (segment->p_type != PT_LOAD || (segment->p_flags & (PF_X | PF_W)) != PF_X) continue;
+        uintptr_t start = (object->dlpi_addr + segment->p_vaddr) & ~(page - 1);
+        uintptr_t end = (object->dlpi_addr + segment->p_vaddr + segment->p_memsz) & ~(page - 1);
+        // It fails only where the kernel does not know the advice, and then nothing is lost.
+        (void)madvise((void *)start, end - start, MADV_DONTNEED);
+    }
+    return 0;
+}
+
+void cnet_return_free_memory(void) {
+    malloc_trim(0);
+    dl_iterate_phdr(cnet_unmap_code, NULL);
+}
 
 int cnet_read_signal(int descriptor) {
     struct signalfd_siginfo info;

@@ -25,7 +25,7 @@ public enum Process {
         cnet_return_memory()
     }
 
-    /// Gives back what a phase of much memory, such as the start, has left free. It costs some 50 µs.
+    /// Gives back what the start has left free, and the code that only it needed.
     public static func returnFreeMemory() {
         cnet_return_free_memory()
     }

@@ -53,7 +53,8 @@ int cnet_hold_signals(const int *signals, int count);
 /// Memory that is freed goes back to the kernel: without this glibc learns from one large body to keep them
 /// all, and gives each thread that resolves a name a heap of its own.
 void cnet_return_memory(void);
-/// Gives back now what is free between memory in use, malloc_trim(3).
+/// Gives back now what is free between memory in use, malloc_trim(3), and has the kernel forget which of the
+/// program's code has run, so that what only the start needed counts no more: half of it.
 void cnet_return_free_memory(void);
 /// Reads one signal number, 0 when there is none.
 int cnet_read_signal(int descriptor);
