@@ -144,7 +144,7 @@ static inline int copenssl_pipe_write(BIO *bio, const char *bytes, int count) {
     BIO_clear_retry_flags(bio);
     size_t length = pipe->output_length + (size_t)count;
     if (length > pipe->output_room) {
-        size_t room = length < 16384 ? 16384 : length * 2;
+        size_t room = length < 4096 ? 4096 : length * 2;
         unsigned char *output = (unsigned char *)realloc(pipe->output, room);
         if (output == NULL) return -1;
         pipe->output = output;

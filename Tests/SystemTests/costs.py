@@ -246,10 +246,6 @@ def anonymous_bytes(program):
     return 1024 * int(re.search(r"^Anonymous: +(\d+) kB$", text, re.M)[1])
 
 
-def descriptors(program):
-    return len(list(pathlib.Path(f"/proc/{program.process.pid}/fd").iterdir()))
-
-
 def settled(measure, seconds=0.3):
     """What is measured once it has not changed for a while."""
     deadline = time.monotonic() + PATIENCE_SECONDS
