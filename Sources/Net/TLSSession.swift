@@ -78,14 +78,19 @@ final class TLSSession {
     /// Takes note of ciphertext that the peer sent. It stays where it is until `keepInput` is called, which
     /// must be before its memory is used for anything else.
     func feed(_ bytes: UnsafeRawBufferPointer) {
-        precondition(unsafe kept.isEmpty && fresh.isEmpty, "input is taken before more of it comes")
-        unsafe fresh = bytes
+        keepInput()
+        if kept.isEmpty {
+            unsafe fresh = bytes
+        } else {
+            // OpenSSL has asked for more before it had taken all: it has its reasons, and nothing is lost.
+            unsafe kept.append(contentsOf: bytes)
+        }
     }
 
     /// Copies what is left of the input, so that the stream may use its memory again.
     func keepInput() {
         if unsafe fresh.isEmpty { return }
-        kept = unsafe Array(fresh)[...]
+        unsafe kept.append(contentsOf: fresh)
         unsafe fresh = UnsafeRawBufferPointer(start: nil, count: 0)
     }
 
