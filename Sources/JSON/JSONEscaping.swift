@@ -96,9 +96,9 @@ public enum JSONEscaping {
         _ output: inout OutputSpan<UInt8>, _ form: Form
     ) -> Int {
         var position = start
-        while true {
+        while position < end {
             position = output.append(plainRunOf: bytes, from: position, to: end)
-            guard position < end else { return position }
+            guard position < end else { break }
             let byte = bytes[position]
             if byte < 0x80 {
                 append(ascii: byte, to: &output, form)
@@ -110,6 +110,7 @@ public enum JSONEscaping {
                 position = append(nonASCIIAt: position, of: bytes, within: limit, to: &output, form)
             }
         }
+        return position
     }
 
     /// Appends one ASCII character, escaped where it has to be.

@@ -70,6 +70,25 @@ func escaping(seed: UInt64) throws {
     }
 }
 
+@Test("a character that lies across the end of a piece is written whole", arguments: 0..<4)
+func acrossPieces(offset: Int) {
+    // Pieces have 2,048 bytes; characters of two, three and four bytes, a lone surrogate, and what is no UTF-8.
+    let characters: [(bytes: [UInt8], escape: String)] = [
+        (Array("\u{e9}".utf8), "\\u00e9"), (Array("\u{4e2d}".utf8), "\\u4e2d"),
+        (Array("\u{1f600}".utf8), "\\ud83d\\ude00"), ([0xED, 0xA0, 0x80], "\\ud800"),
+        ([0xF0, 0x9F, 0x98], "\\ufffd"),
+    ]
+    for character in characters {
+        let count = 3_000 / character.bytes.count
+        let bytes = [UInt8](repeating: 0x61, count: offset) + (0..<count).flatMap { _ in character.bytes }
+        var output: [UInt8] = []
+        JSONEscaping.append(bytes, to: &output, form: .ascii)
+        let expected =
+            String(repeating: "a", count: offset) + String(repeating: character.escape, count: count)
+        #expect(String(decoding: output, as: UTF8.self) == expected)
+    }
+}
+
 @Test("a JSON text inside a string is the text, escaped")
 func embeddedText() throws {
     for row in try Corpus.documents("json-python.jsonl") {
