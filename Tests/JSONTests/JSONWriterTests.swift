@@ -72,7 +72,7 @@ func escaping(seed: UInt64) throws {
 
 @Test("a character that lies across the end of a piece is written whole", arguments: 0..<4)
 func acrossPieces(offset: Int) {
-    // Pieces have 2,048 bytes; characters of two, three and four bytes, a lone surrogate, and what is no UTF-8.
+    // Pieces have 2,048 bytes; characters of two to four bytes, a lone surrogate, and what is no UTF-8.
     let characters: [(bytes: [UInt8], escape: String)] = [
         (Array("\u{e9}".utf8), "\\u00e9"), (Array("\u{4e2d}".utf8), "\\u4e2d"),
         (Array("\u{1f600}".utf8), "\\ud83d\\ude00"), ([0xED, 0xA0, 0x80], "\\ud800"),
