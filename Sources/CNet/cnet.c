@@ -162,3 +162,19 @@ __attribute__((constructor(101))) static void cnet_start(int argc, char **argv) 
 }
 
 char **cnet_arguments(void) { return cnet_argv; }
+
+// As Swift's runtime declares them: the hook gets the job and the function that it stands in for.
+typedef __attribute__((swiftcall)) void cnet_enqueue(void *job);
+extern __attribute__((swiftcall)) void (*swift_task_enqueueGlobal_hook)(void *job, cnet_enqueue *pool);
+
+static void (*take_job)(void *job);
+
+static __attribute__((swiftcall)) void take_instead(void *job, cnet_enqueue *pool) {
+    (void)pool;
+    take_job(job);
+}
+
+void cnet_take_jobs(void (*take)(void *job)) {
+    take_job = take;
+    swift_task_enqueueGlobal_hook = take_instead;
+}

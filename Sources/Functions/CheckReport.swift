@@ -77,6 +77,7 @@ extension Service {
             return report(Check.findings(error), kind, asJSON: asJSON, environment)
         }
         let box = FindingsBox()
+        EventLoop.shared.ownProcess()
         EventLoop.shared.start {
             let log = Log(level: .error, sink: NoLines())
             let parts = ServiceParts(

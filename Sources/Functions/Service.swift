@@ -109,6 +109,7 @@ public enum Service {
             return ExitStatus.configuration
         }
         let status = ExitStatusBox()
+        EventLoop.shared.ownProcess()
         EventLoop.shared.start {
             status.value = await serve(configuration, environment, wrap)
             EventLoop.shared.stop()

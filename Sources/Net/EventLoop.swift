@@ -16,9 +16,10 @@ public final actor EventLoopActor {
 
 /// Waits for sockets, timers and signals, and runs every Swift task of the program, on one thread.
 ///
-/// It is both a serial and a task executor: a serial executor alone would leave the resumption of
-/// continuations to Swift's global pool and its threads. Its state is touched by the thread that calls
-/// `run()` only, all but the inbox, which is locked; that is what makes the unchecked conformance true.
+/// A serial executor alone would leave the resumption of continuations to Swift's global pool and its
+/// threads. In a program of ours the loop takes that pool's place (`ownProcess`); beside other tasks, as in
+/// unit tests, it is a task executor too, which its own tasks prefer. Its state is touched by the thread that
+/// calls `run()` only, all but the inbox, which is locked; that is what makes the unchecked conformance true.
 @safe
 public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable {
     /// The program's loop.
@@ -39,12 +40,12 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
     private let inbox = Mutex<[UnownedJob]>([])
 
     private var ready: [UnownedJob] = []
-    private var running: [UnownedJob] = []
     private var registrations = Registrations()
     var timers = TimerQueue()
     private var clock = Clock.monotonic
     var isVirtual: Bool { clock == .virtual }
     private var stopped = false
+    private var ownsProcess = false
     private var owner: pthread_t?
 
     /// Nanoseconds of the clock, read once for each turn of the loop.
@@ -65,9 +66,23 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
 
     // MARK: Running tasks
 
+    /// Makes the loop the executor of all tasks of the process, in place of Swift's global pool: a task needs
+    /// no preference then, which costs a few hundred instructions whenever it suspends.
+    ///
+    /// For a program that has no other tasks. To be called once, before the first of them starts.
+    public func ownProcess() {
+        ownsProcess = true
+        unsafe cnet_take_jobs { job in
+            EventLoop.shared.take(unsafe unsafeBitCast(job, to: UnownedJob.self))
+        }
+    }
+
     /// Takes a job: at once from the loop's own thread, through the locked inbox from any other.
     public func enqueue(_ job: consuming ExecutorJob) {
-        let job = UnownedJob(job)
+        take(UnownedJob(job))
+    }
+
+    private func take(_ job: UnownedJob) {
         if isOwnThread {
             ready.append(job)
             return
@@ -78,9 +93,13 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
 
     /// Starts a task on the loop that no other task waits for.
     ///
-    /// Everything that runs on the loop begins here: a bare `Task {}` would begin on Swift's global pool.
+    /// Everything that runs on the loop begins here: elsewhere a bare `Task {}` might begin on Swift's pool.
     public func start(_ body: @escaping @Sendable @EventLoopActor () async -> Void) {
-        Task(executorPreference: self) { await body() }
+        if ownsProcess {
+            Task(operation: body)
+        } else {
+            Task(executorPreference: self) { await body() }
+        }
     }
 
     /// Runs until `stop()`; the calling thread is the loop's from now on.
@@ -91,14 +110,19 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
         stopped = false
         self.clock = clock
         if clock == .virtual { nowNanoseconds = 1_000_000_000 }
+        var running: [UnownedJob] = []
         let serial = unsafe asUnownedSerialExecutor()
         let task = unsafe asUnownedTaskExecutor()
+        takeInbox()
         while !stopped {
-            takeInbox()
             while !ready.isEmpty, !stopped {
                 swap(&ready, &running)
                 for job in running {
-                    unsafe job.runSynchronously(isolatedTo: serial, taskExecutor: task)
+                    if ownsProcess {
+                        unsafe job.runSynchronously(on: serial)
+                    } else {
+                        unsafe job.runSynchronously(isolatedTo: serial, taskExecutor: task)
+                    }
                 }
                 running.removeAll(keepingCapacity: true)
             }
@@ -160,10 +184,9 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
     private func jumpToNextDeadline() {
         takeInbox()
         if !ready.isEmpty { return }
-        guard let next = timers.nextNanoseconds else {
-            preconditionFailure("every task of the simulation waits and no deadline would wake one")
-        }
-        nowNanoseconds = max(nowNanoseconds, next)
+        precondition(
+            timers.nextNanoseconds != .max, "every task of the simulation waits and no deadline would wake one")
+        nowNanoseconds = max(nowNanoseconds, timers.nextNanoseconds)
     }
 
     // MARK: Descriptors
@@ -190,7 +213,8 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
 
     private func waitForEvents() {
         var timeoutMilliseconds: CInt = -1
-        if let next = timers.nextNanoseconds {
+        let next = timers.nextNanoseconds
+        if next != .max {
             // Rounded up: a loop that wakes too early would spin until the deadline.
             let remaining = next > nowNanoseconds ? next - nowNanoseconds : 0
             timeoutMilliseconds = CInt(min((remaining + 999_999) / 1_000_000, 3_600_000))
@@ -208,6 +232,7 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
             let event = unsafe events[index]
             if event.data == Registrations.wakeUp {
                 cnet_eventfd_drain(wakeUp.raw)
+                takeInbox()
             } else {
                 registrations.waiter(for: event.data)?.signal(event.events)
             }

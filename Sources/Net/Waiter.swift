@@ -22,12 +22,12 @@ final class Waiter: @unchecked Sendable {
     }
 
     /// Whether a task, or a closure in its place, waits here now.
-    var isWaiting: Bool { unsafe continuation != nil || wake != nil }
+    var isWaiting: Bool { wanted != 0 }
 
     /// Notes `events`, and wakes the task that waits for one of them.
     func signal(_ events: UInt32) {
         pending |= events
-        if pending & wanted != 0, isWaiting {
+        if pending & wanted != 0 {
             resume(returning: true)
         } else if !isWaiting {
             whenIdle?()
@@ -60,20 +60,23 @@ final class Waiter: @unchecked Sendable {
     func park(
         _ continuation: UnsafeContinuation<Bool, Never>, for events: UInt32, until deadline: Deadline
     ) {
-        precondition(!isWaiting, "two tasks wait in one place")
+        begin(events, until: deadline)
         unsafe self.continuation = continuation
-        wanted = events
-        self.deadline = deadline
-        EventLoop.shared.timers.arm(self)
     }
 
     /// Keeps a closure as a task is kept, and calls it as a task would go on: with a fiftieth of the memory.
     func park(_ wake: @escaping (Bool) -> Void, for events: UInt32, until deadline: Deadline) {
-        precondition(!isWaiting, "two tasks wait in one place")
+        begin(events, until: deadline)
         self.wake = wake
+    }
+
+    private func begin(_ events: UInt32, until deadline: Deadline) {
+        precondition(events != 0, "a task waits for nothing")
+        precondition(!isWaiting, "two tasks wait in one place")
         wanted = events
         self.deadline = deadline
-        EventLoop.shared.timers.arm(self)
+        // Most deadlines move later: the queue then has this waiter already, and looks at it early enough.
+        if deadline.nanoseconds < armedNanoseconds { EventLoop.shared.timers.arm(self) }
     }
 
     /// Forgets the closure that waits here, if one does.
@@ -102,8 +105,8 @@ final class Waiter: @unchecked Sendable {
 struct TimerQueue {
     private var heap: [Waiter] = []
 
-    /// When the loop must look again, or nil when nothing is due ever.
-    var nextNanoseconds: UInt64? { heap.first?.armedNanoseconds }
+    /// When the loop must look again; the end of time when nothing is due ever.
+    private(set) var nextNanoseconds = UInt64.max
 
     /// How many waiters are in the queue.
     var count: Int { heap.count }
@@ -131,6 +134,7 @@ struct TimerQueue {
         waiter.heapIndex = -1
         waiter.armedNanoseconds = .max
         let last = heap.removeLast()
+        if heap.isEmpty { nextNanoseconds = .max }
         if index == heap.count { return }
         place(last, at: index)
         siftDown(index)
@@ -139,7 +143,8 @@ struct TimerQueue {
 
     /// Wakes every waiter whose deadline is at or before `nowNanoseconds`.
     mutating func expire(nowNanoseconds: UInt64) {
-        while let first = heap.first, first.armedNanoseconds <= nowNanoseconds {
+        while nextNanoseconds <= nowNanoseconds {
+            let first = heap[0]
             remove(first)
             if first.expire(nowNanoseconds: nowNanoseconds) { arm(first) }
         }
@@ -148,6 +153,7 @@ struct TimerQueue {
     private mutating func place(_ waiter: Waiter, at index: Int) {
         heap[index] = waiter
         waiter.heapIndex = index
+        if index == 0 { nextNanoseconds = waiter.armedNanoseconds }
     }
 
     private mutating func siftUp(_ start: Int) {

@@ -69,5 +69,6 @@ guard let port = UInt16(environment("PORT") ?? "8080") else {
     exit(78)
 }
 let host = environment("HOST") ?? "0.0.0.0"
+EventLoop.shared.ownProcess()
 EventLoop.shared.start { await serve(host: host, port: port) }
 EventLoop.shared.run()

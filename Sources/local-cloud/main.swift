@@ -60,6 +60,7 @@ do throws(LocalCloudOptions.Mistake) {
         say(Array(LocalCloudOptions.help.utf8), to: STDOUT_FILENO)
         exit(0)
     }
+    EventLoop.shared.ownProcess()
     EventLoop.shared.start { await serve(options) }
     EventLoop.shared.run()
 } catch {

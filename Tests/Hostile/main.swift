@@ -1,3 +1,5 @@
 import Glibc
+import Net
 
+EventLoop.shared.ownProcess()
 exit(Hostile.main(Array(CommandLine.arguments.dropFirst())))

@@ -75,6 +75,11 @@ int cnet_thread_id(void);
 /// /proc, which an empty root has not.
 char *_Nullable *_Nonnull cnet_arguments(void);
 
+/// Gives every job of Swift's tasks that belongs to no executor to `take`, instead of to the global pool and
+/// its threads: by swift_task_enqueueGlobal_hook, which the runtime has for that. To be called before the
+/// first task starts.
+void cnet_take_jobs(void (*take)(void *job));
+
 /// Starts a detached thread with a small stack. Returns 0 or an errno.
 int cnet_start_thread(void (*body)(void *), void *argument);
 
