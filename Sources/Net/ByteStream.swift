@@ -353,6 +353,11 @@ public final class ByteStream {
         }
     }
 
+    /// Gives back what TLS keeps for the next bytes: a stream that idles does without.
+    func giveBackBuffers() {
+        tls?.giveBackBuffers()
+    }
+
     // MARK: Closing
 
     /// Tells the peer that nothing more will come, and goes on reading.

@@ -185,7 +185,8 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
         takeInbox()
         if !ready.isEmpty { return }
         precondition(
-            timers.nextNanoseconds != .max, "every task of the simulation waits and no deadline would wake one")
+            timers.nextNanoseconds != .max,
+            "every task of the simulation waits and no deadline would wake one")
         nowNanoseconds = max(nowNanoseconds, timers.nextNanoseconds)
     }
 

@@ -364,6 +364,7 @@ public final class HTTPClient: HTTPExchange {
         switch action {
         case .keep:
             connection.isIdle = true
+            if pool.idle.count >= Limits.idleWithBuffersMax { connection.stream.giveBackBuffers() }
             pool.idle.append(connection)
             sweepLater()
         case .close:

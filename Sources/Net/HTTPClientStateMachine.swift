@@ -57,8 +57,7 @@ struct HTTPClientStateMachine: ByteReceiver {
         unsafe bytes.withUnsafeBufferPointer { buffer in
             switch part {
             case .head:
-                unsafe unread.append(contentsOf: buffer)
-                readHeads()
+                unsafe receiveHeads(buffer)
             case .body(let head, var reader):
                 part = .ended
                 unsafe takeBody(buffer, head, &reader)
@@ -86,28 +85,58 @@ struct HTTPClientStateMachine: ByteReceiver {
 
     // MARK: Heads
 
-    private mutating func readHeads() {
+    private mutating func receiveHeads(_ bytes: UnsafeBufferPointer<UInt8>) {
+        if unread.isEmpty {
+            // The usual case: the head has come in one piece, and is read where it lies.
+            let taken = unsafe readHeads(bytes)
+            if case .head = part { unsafe unread.append(contentsOf: bytes[taken...]) }
+        } else {
+            unsafe unread.append(contentsOf: bytes)
+            let pending = unread
+            unread = []
+            let taken = unsafe pending.withUnsafeBufferPointer { unsafe readHeads($0) }
+            guard case .head = part else { return }
+            unread = pending
+            unread.removeFirst(taken)
+        }
+    }
+
+    /// Reads heads up to that of the final answer, whose body gets the rest. Returns how many bytes the
+    /// interim ones had.
+    private mutating func readHeads(_ bytes: UnsafeBufferPointer<UInt8>) -> Int {
+        var taken = 0
         while true {
+            let rest = unsafe UnsafeBufferPointer(rebasing: bytes[taken...])
             let parsed: ParsedHead
             do throws(BrokenRule) {
-                guard let found = try scanner.scan(.response, unread, from: 0, limits: limits) else { return }
+                guard let found = try unsafe scanner.scan(.response, rest, limits: limits) else {
+                    return taken
+                }
                 parsed = found
             } catch {
-                return fail(error.status == 431 ? .answerTooLarge : .malformedAnswer(error.text))
+                fail(error.status == 431 ? .answerTooLarge : .malformedAnswer(error.text))
+                return taken
             }
-            unread.removeSubrange(..<parsed.bytes.count)
-            if parsed.head.status >= 200 { return beginBody(parsed) }
+            if parsed.head.status >= 200 {
+                unsafe beginBody(parsed, UnsafeBufferPointer(rebasing: rest[parsed.byteCount...]))
+                return taken
+            }
+            taken += parsed.byteCount
             // An interim answer (RFC 9110 section 15.2). We never ask to switch protocols.
             interimAnswers += 1
-            if parsed.head.status == 101 { return fail(.malformedAnswer("an upgrade that nobody asked for")) }
+            if parsed.head.status == 101 {
+                fail(.malformedAnswer("an upgrade that nobody asked for"))
+                return taken
+            }
             if interimAnswers > Limits.interimAnswersMax {
-                return fail(.malformedAnswer("more than \(Limits.interimAnswersMax) interim answers"))
+                fail(.malformedAnswer("more than \(Limits.interimAnswersMax) interim answers"))
+                return taken
             }
         }
     }
 
     /// Decides how the body is delimited (RFC 9112 section 6.3).
-    private mutating func beginBody(_ parsed: ParsedHead) {
+    private mutating func beginBody(_ parsed: ParsedHead, _ rest: UnsafeBufferPointer<UInt8>) {
         let framing = parsed.framing
         let delimiter: BodyReader.Delimiter
         if method == .head || parsed.head.status == 204 || parsed.head.status == 304 {
@@ -121,10 +150,8 @@ struct HTTPClientStateMachine: ByteReceiver {
             delimiter = .end
         }
         var reader = BodyReader(delimiter)
-        let rest = unread
-        unread = []
         part = .ended
-        unsafe rest.withUnsafeBufferPointer { unsafe takeBody($0, parsed, &reader) }
+        unsafe takeBody(rest, parsed, &reader)
     }
 
     // MARK: Bodies

@@ -49,13 +49,15 @@ struct ParsedHead {
 
     let head: chttp_head
     let framing: chttp_framing
-    /// The head's own bytes.
-    let bytes: [UInt8]
+    /// They hold the bytes of the whole head.
     let fields: HTTPFields
+
+    /// How long the head is.
+    var byteCount: Int { Int(head.length) }
 
     /// The bytes of `span`.
     subscript(span: chttp_span) -> ArraySlice<UInt8> {
-        bytes[Int(span.at)..<Int(span.at + span.length)]
+        fields.bytes[Int(span.at)..<Int(span.at + span.length)]
     }
 }
 
@@ -63,26 +65,25 @@ struct ParsedHead {
 struct HeadScanner {
     private var head = chttp_head()
 
-    /// Looks at `input` from `offset` on. Nil: more is needed. The head's bytes are copied, and are to be
-    /// taken off the input by the caller.
+    /// Looks at `input`. Nil: more is needed. The head's bytes are copied, and are to be taken off the input
+    /// by the caller.
     ///
     /// `input` holds the same bytes as at the call before, and maybe more.
     mutating func scan(
-        _ kind: ParsedHead.Kind, _ input: [UInt8], from offset: Int, limits: MessageLimits
+        _ kind: ParsedHead.Kind, _ input: UnsafeBufferPointer<UInt8>, limits: MessageLimits
     ) throws(BrokenRule) -> ParsedHead? {
+        guard let base = input.baseAddress else { return nil }
         var limits = limits.head
-        let status = unsafe input.withUnsafeBufferPointer { buffer -> chttp_status in
-            guard let base = buffer.baseAddress else { return CHTTP_MORE }
-            let count = buffer.count - offset
-            return switch kind {
-            case .request: unsafe chttp_scan_request_head(&head, base + offset, count, &limits)
-            case .response: unsafe chttp_scan_response_head(&head, base + offset, count, &limits)
+        let status =
+            switch kind {
+            case .request: unsafe chttp_scan_request_head(&head, base, input.count, &limits)
+            case .response: unsafe chttp_scan_response_head(&head, base, input.count, &limits)
             }
-        }
         if status == CHTTP_MORE { return nil }
         defer { head = chttp_head() }
         if status == CHTTP_BAD { throw BrokenRule(head.rule) }
-        return try complete(kind, Array(input[offset..<offset + Int(head.length)]))
+        return try complete(
+            kind, unsafe Array(UnsafeBufferPointer(rebasing: input[..<Int(head.length)])))
     }
 
     /// Whether nothing of a head has come.
@@ -115,8 +116,7 @@ struct HeadScanner {
         }
         if status != CHTTP_OK { throw BrokenRule(head.rule) }
         return ParsedHead(
-            head: head, framing: framing, bytes: bytes,
-            fields: HTTPFields(bytes: bytes, entries: entries))
+            head: head, framing: framing, fields: HTTPFields(bytes: bytes, entries: entries))
     }
 }
 

@@ -10,19 +10,20 @@ public enum HTTPMethod: Sendable, Equatable {
 
     /// The method whose name is `bytes`.
     public init(_ bytes: ArraySlice<UInt8>) {
-        for method in Self.named where bytes.elementsEqual(method.name.utf8) {
-            self = method
-            return
+        for method in Self.known {
+            if let name = method.knownName, bytes.equals(name) {
+                self = method
+                return
+            }
         }
         self = .other(Array(bytes))
     }
 
-    private static let named: [HTTPMethod] = [
+    private static let known: [HTTPMethod] = [
         .post, .get, .head, .put, .delete, .connect, .options, .trace, .patch,
     ]
 
-    /// Its name as it is sent. A name of the peer's that is no ASCII text cannot occur: methods are tokens.
-    public var name: String {
+    private var knownName: StaticString? {
         switch self {
         case .get: "GET"
         case .head: "HEAD"
@@ -33,8 +34,20 @@ public enum HTTPMethod: Sendable, Equatable {
         case .options: "OPTIONS"
         case .trace: "TRACE"
         case .patch: "PATCH"
-        case .other(let bytes): String(decoding: bytes, as: UTF8.self)
+        case .other: nil
         }
+    }
+
+    /// Its name as it is sent. A name of the peer's that is no ASCII text cannot occur: methods are tokens.
+    public var name: String {
+        if case .other(let bytes) = self { return String(decoding: bytes, as: UTF8.self) }
+        return knownName?.description ?? ""
+    }
+
+    /// Adds its name to `bytes`.
+    func append(to bytes: inout [UInt8]) {
+        if case .other(let name) = self { return bytes.append(contentsOf: name) }
+        if let knownName { bytes.append(knownName) }
     }
 
     /// Whether a second delivery of the same request changes nothing more (RFC 9110 section 9.2.2).

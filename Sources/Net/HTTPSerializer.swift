@@ -44,7 +44,7 @@ enum HTTPSerializer {
     static func requestHead(_ request: HTTPRequest, hostField: String) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(128 + request.target.count + request.fields.bytes.count + request.body.count)
-        bytes.append(contentsOf: request.method.name.utf8)
+        request.method.append(to: &bytes)
         bytes.append(UInt8(ascii: " "))
         bytes.append(contentsOf: request.target)
         bytes.append(" HTTP/1.1\r\nHost: ")

@@ -53,10 +53,22 @@ struct HTTPServerStateMachine: ByteReceiver {
         case close
     }
 
+    /// A request whose body is being read.
+    private final class Incoming {
+        let head: ParsedHead
+        var reader: BodyReader
+        var sentContinue = false
+
+        init(_ head: ParsedHead, _ delimiter: BodyReader.Delimiter) {
+            self.head = head
+            reader = BodyReader(delimiter)
+        }
+    }
+
     private enum State {
         case idle
         case head
-        case body(ParsedHead, BodyReader, sentContinue: Bool)
+        case body(Incoming)
         case handling(isHead: Bool, keepsAlive: Bool, minorVersion: UInt8)
         case refusing(status: Int, text: String)
         case closing
@@ -82,15 +94,27 @@ struct HTTPServerStateMachine: ByteReceiver {
 
     mutating func receive(_ bytes: Span<UInt8>) {
         unsafe bytes.withUnsafeBufferPointer { buffer in
-            var rest = unsafe buffer
-            if case .body(let head, var reader, let sentContinue) = state, unreadAt == unread.count {
-                state = .closing  // Lets the reader be the body's only owner while it grows.
-                let taken = unsafe takeBody(rest, &reader, head, sentContinue)
-                unsafe rest = UnsafeBufferPointer(rebasing: rest[taken...])
-            }
+            // What comes is read where it lies, unless there is something that comes before it.
+            let taken = unreadAt == unread.count ? unsafe take(buffer) : 0
             if case .closing = state { return }
-            if !rest.isEmpty { unsafe unread.append(contentsOf: rest) }
+            if taken < buffer.count { unsafe unread.append(contentsOf: buffer[taken...]) }
         }
+    }
+
+    /// Takes what belongs to the request that is being read. Returns how many bytes these were.
+    private mutating func take(_ bytes: UnsafeBufferPointer<UInt8>) -> Int {
+        var taken = 0
+        switch state {
+        case .idle, .head:
+            if bytes.isEmpty { return 0 }
+            state = .head
+            taken = unsafe takeHead(bytes)
+        case .body, .handling, .refusing, .closing: break
+        }
+        if case .body(let incoming) = state {
+            taken += unsafe takeBody(UnsafeBufferPointer(rebasing: bytes[taken...]), incoming)
+        }
+        return taken
     }
 
     mutating func receiveEnd() {
@@ -123,11 +147,11 @@ struct HTTPServerStateMachine: ByteReceiver {
                 if unreadAt == unread.count { return peerEnded ? close() : .read(.idle) }
                 state = .head
             case .head:
-                guard scanHead() else { return peerEnded ? endedEarly() : .read(.head) }
-            case .body(let head, var reader, let sentContinue):
-                state = .closing
-                takeUnread(&reader, head, sentContinue)
-                if let action = bodyAction() { return action }
+                takeUnread()
+                if case .head = state { return peerEnded ? endedEarly() : .read(.head) }
+            case .body(let incoming):
+                takeUnread()
+                if case .body = state { return bodyAction(incoming) }
             case .handling:
                 preconditionFailure("a request is answered before the next action is asked for")
             case .refusing(let status, let text): return refuse(status, text)
@@ -166,30 +190,36 @@ struct HTTPServerStateMachine: ByteReceiver {
 
     // MARK: Heads
 
-    /// Reads a head from `unread`. Returns false when more is needed.
-    private mutating func scanHead() -> Bool {
+    /// Takes a head. Returns how many bytes it has; 0 when more is needed, or it is refused.
+    private mutating func takeHead(_ bytes: UnsafeBufferPointer<UInt8>) -> Int {
         let parsed: ParsedHead
         do throws(BrokenRule) {
-            guard let found = try scanner.scan(.request, unread, from: unreadAt, limits: limits) else {
-                return false
-            }
+            guard let found = try unsafe scanner.scan(.request, bytes, limits: limits) else { return 0 }
             parsed = found
         } catch {
             state = .refusing(status: error.status, text: error.text)
-            return true
+            return 0
         }
-        unreadAt += parsed.bytes.count
-        compact()
         let framing = parsed.framing
         if framing.has_content_length, framing.content_length > UInt64(limits.bodyBytesMax) {
             state = .refusing(status: 413, text: "the body is over \(limits.bodyBytesMax) bytes")
         } else if framing.chunked {
-            state = .body(parsed, BodyReader(.chunked(chttp_chunked())), sentContinue: false)
+            state = .body(Incoming(parsed, .chunked(chttp_chunked())))
         } else {
             let length = framing.has_content_length ? framing.content_length : 0
-            state = .body(parsed, BodyReader(.length(remaining: length)), sentContinue: false)
+            state = .body(Incoming(parsed, .length(remaining: length)))
         }
-        return true
+        return parsed.byteCount
+    }
+
+    private mutating func takeUnread() {
+        if unreadAt == unread.count { return }
+        let pending = unread
+        let from = unreadAt
+        unreadAt += unsafe pending.withUnsafeBufferPointer { buffer in
+            unsafe take(UnsafeBufferPointer(rebasing: buffer[from...]))
+        }
+        compact()
     }
 
     /// Moves what is unread to the front once much has been read before it: linear in all that passes.
@@ -205,52 +235,35 @@ struct HTTPServerStateMachine: ByteReceiver {
 
     // MARK: Bodies
 
-    private mutating func takeUnread(_ reader: inout BodyReader, _ head: ParsedHead, _ sentContinue: Bool) {
-        let pending = unread
-        let from = unreadAt
-        let taken = unsafe pending.withUnsafeBufferPointer { buffer in
-            unsafe takeBody(UnsafeBufferPointer(rebasing: buffer[from...]), &reader, head, sentContinue)
-        }
-        unreadAt += taken
-        compact()
-    }
-
-    /// Gives `bytes` to the reader and puts it back into the state, or refuses. Returns how many were taken.
-    private mutating func takeBody(
-        _ bytes: UnsafeBufferPointer<UInt8>, _ reader: inout BodyReader, _ head: ParsedHead,
-        _ sentContinue: Bool
-    ) -> Int {
-        let before = reader.body.count
+    /// Gives `bytes` to the reader, or refuses. Returns how many were taken.
+    private mutating func takeBody(_ bytes: UnsafeBufferPointer<UInt8>, _ incoming: Incoming) -> Int {
+        let before = incoming.reader.body.count
         let taken: Int
         do throws(BrokenRule) {
-            taken = try unsafe reader.take(bytes, overheadMax: limits.chunkOverheadBytesMax)
+            taken = try unsafe incoming.reader.take(bytes, overheadMax: limits.chunkOverheadBytesMax)
         } catch {
             state = .refusing(status: error.status, text: error.text)
             return bytes.count
         }
-        if reader.byteCountMin > limits.bodyBytesMax {
+        let count = incoming.reader.body.count - before
+        if incoming.reader.byteCountMin > limits.bodyBytesMax {
             state = .refusing(status: 413, text: "the body is over \(limits.bodyBytesMax) bytes")
-        } else if !budget.take(reader.body.count - before) {
+        } else if !budget.take(count) {
             state = .refusing(status: 503, text: "too many bytes are being received; try again later")
         } else {
-            bodyBytesHeld += reader.body.count - before
-            state = .body(head, reader, sentContinue: sentContinue)
+            bodyBytesHeld += count
         }
         return taken
     }
 
-    private mutating func bodyAction() -> Action? {
-        guard case .body(let head, var reader, let sentContinue) = state else { return nil }
-        if reader.isComplete {
-            state = .closing
-            return .handle(request(head, reader.takeBody()))
-        }
+    private mutating func bodyAction(_ incoming: Incoming) -> Action {
+        if incoming.reader.isComplete { return .handle(request(incoming.head, incoming.reader.takeBody())) }
         if peerEnded { return endedEarly() }
-        if head.framing.expect_continue, !sentContinue, reader.body.isEmpty {
-            state = .body(head, reader, sentContinue: true)
+        if incoming.head.framing.expect_continue, !incoming.sentContinue, incoming.reader.body.isEmpty {
+            incoming.sentContinue = true
             return .sendContinue(Array("HTTP/1.1 100 Continue\r\n\r\n".utf8))
         }
-        return .read(.body(bytesReceived: reader.body.count))
+        return .read(.body(bytesReceived: incoming.reader.body.count))
     }
 
     private mutating func request(_ parsed: ParsedHead, _ body: [UInt8]) -> HTTPRequest {

@@ -67,6 +67,12 @@ final class TLSSession {
         unsafe newSession = nil
         if unsafe !keepSession(session) { unsafe SSL_SESSION_free(session) }
         // Tickets come when a connection begins to idle, and OpenSSL makes room to answer them.
+        giveBackBuffers()
+    }
+
+    /// Frees the 33 KiB that OpenSSL keeps for records, if none is under way; it takes them again for the
+    /// next one.
+    func giveBackBuffers() {
         _ = unsafe SSL_free_buffers(ssl)
     }
 
