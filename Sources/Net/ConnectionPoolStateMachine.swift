@@ -64,13 +64,17 @@ struct ConnectionPoolStateMachine {
         return last.expiresNanoseconds > nowNanoseconds
     }
 
+    /// A request uses an idle connection, if there is one.
+    mutating func leaseIdle(nowNanoseconds: UInt64) -> ConnectionID? {
+        guard let last = idle.last, last.expiresNanoseconds > nowNanoseconds else { return nil }
+        idle.removeLast()
+        leased += 1
+        return last.id
+    }
+
     /// A request wants a connection. `isFresh`: a new one, since a kept one has just failed it.
     mutating func lease(_ request: RequestID, isFresh: Bool = false, nowNanoseconds: UInt64) -> LeaseAction {
-        if !isFresh, hasIdle(nowNanoseconds: nowNanoseconds), let last = idle.last {
-            idle.removeLast()
-            leased += 1
-            return .use(last.id)
-        }
+        if !isFresh, let id = leaseIdle(nowNanoseconds: nowNanoseconds) { return .use(id) }
         if !isFresh, isUnclaimed, waiting.count < waitingMax {
             isUnclaimed = false
             waiting.append(request)

@@ -41,7 +41,7 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
 
     private var ready: [UnownedJob] = []
     private var registrations = Registrations()
-    var timers = TimerQueue()
+    let timers = TimerQueue()
     private var clock = Clock.monotonic
     var isVirtual: Bool { clock == .virtual }
     private var stopped = false

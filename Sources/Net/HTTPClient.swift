@@ -232,12 +232,7 @@ public final class HTTPClient: HTTPExchange {
     /// An idle connection; nil where there is none.
     private func leaseIdle(from pool: Pool) -> Connection? {
         let now = EventLoop.shared.nowNanoseconds
-        guard pool.machine.hasIdle(nowNanoseconds: now) else { return nil }
-        nextID &+= 1
-        guard case .use(let id) = pool.machine.lease(nextID, nowNanoseconds: now) else {
-            preconditionFailure("an idle connection was there")
-        }
-        return use(id, of: pool)
+        return pool.machine.leaseIdle(nowNanoseconds: now).map { use($0, of: pool) }
     }
 
     private func use(_ id: Int, of pool: Pool) -> Connection {

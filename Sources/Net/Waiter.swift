@@ -102,7 +102,7 @@ final class Waiter: @unchecked Sendable {
 ///
 /// A waiter stays in the heap between two waits: most deadlines move later, and then nothing is done until
 /// the old one is due. That makes a wait free of heap work in the usual case.
-struct TimerQueue {
+final class TimerQueue {
     private var heap: [Waiter] = []
 
     /// When the loop must look again; the end of time when nothing is due ever.
@@ -112,7 +112,7 @@ struct TimerQueue {
     var count: Int { heap.count }
 
     /// Makes sure that `waiter` is looked at no later than its deadline.
-    mutating func arm(_ waiter: Waiter) {
+    func arm(_ waiter: Waiter) {
         let due = waiter.deadline.nanoseconds
         if due == .max { return }
         if waiter.heapIndex >= 0 {
@@ -128,7 +128,7 @@ struct TimerQueue {
     }
 
     /// Takes `waiter` out, for good.
-    mutating func remove(_ waiter: Waiter) {
+    func remove(_ waiter: Waiter) {
         let index = waiter.heapIndex
         if index < 0 { return }
         waiter.heapIndex = -1
@@ -142,7 +142,7 @@ struct TimerQueue {
     }
 
     /// Wakes every waiter whose deadline is at or before `nowNanoseconds`.
-    mutating func expire(nowNanoseconds: UInt64) {
+    func expire(nowNanoseconds: UInt64) {
         while nextNanoseconds <= nowNanoseconds {
             let first = heap[0]
             remove(first)
@@ -150,13 +150,13 @@ struct TimerQueue {
         }
     }
 
-    private mutating func place(_ waiter: Waiter, at index: Int) {
+    private func place(_ waiter: Waiter, at index: Int) {
         heap[index] = waiter
         waiter.heapIndex = index
         if index == 0 { nextNanoseconds = waiter.armedNanoseconds }
     }
 
-    private mutating func siftUp(_ start: Int) {
+    private func siftUp(_ start: Int) {
         var index = start
         let waiter = heap[index]
         while index > 0 {
@@ -168,7 +168,7 @@ struct TimerQueue {
         place(waiter, at: index)
     }
 
-    private mutating func siftDown(_ start: Int) {
+    private func siftDown(_ start: Int) {
         var index = start
         let waiter = heap[index]
         while true {
