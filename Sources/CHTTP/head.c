@@ -248,6 +248,13 @@ static bool scan_asterisk(scan *s) {
 static bool scan_version(scan *s, enum state again, enum state next) {
     static const char shape[] = "HTTP/0.0";
     uint32_t matched = s->head->_detail & 0xff;
+    bool whole = matched == 0 && s->line_stop - s->at >= sizeof(shape) - 1;
+    if (whole && memcmp(s->bytes + s->at, "HTTP/1.", 7) == 0 && is_digit(s->bytes[s->at + 7])) {
+        // The usual case at once, which is not told from the other by anything but its cost.
+        s->head->version_minor = s->bytes[s->at + 7] == '0' ? 0 : 1;
+        s->at += sizeof(shape) - 1;
+        return expect(s, next, 0);
+    }
     uint32_t major = s->head->_detail >> 8;
     uint8_t byte = byte_at(s);
     bool digit = shape[matched] == '0';
