@@ -38,6 +38,7 @@ public final class ByteStream {
     private static let plaintext: UnsafeMutableRawBufferPointer = .allocate(byteCount: 16_384, alignment: 64)
 
     private var descriptor: FileDescriptor?
+    private var isOpen = true
     let raw: CInt
     private let registration: Registration
     private var tls: TLSSession?
@@ -69,7 +70,7 @@ public final class ByteStream {
     }
 
     /// Whether it has been closed on this side.
-    public var isClosed: Bool { descriptor == nil }
+    public var isClosed: Bool { !isOpen }
 
     // MARK: Opening
 
@@ -217,7 +218,7 @@ public final class ByteStream {
     /// One read of what has come already, into the scratch buffer. Nil when nothing has; 0 at the end.
     /// Whether bytes have come that nobody has read yet; in clear, or of TLS.
     var hasUnreadBytes: Bool {
-        guard let raw = descriptor?.raw else { return false }
+        if isClosed { return false }
         var byte: UInt8 = 0
         return unsafe recv(raw, &byte, 1, CInt(MSG_PEEK | MSG_DONTWAIT)) > 0
     }
@@ -324,7 +325,11 @@ public final class ByteStream {
     private func holdOutput() {
         let output = unsafe TLSSession.output
         if unsafe output.isEmpty { return }
-        unsafe unsent.append(contentsOf: output)
+        // Taken out while it grows: then the compiler knows that nobody looks at it meanwhile.
+        var longer = unsent
+        unsent = []
+        unsafe longer.append(contentsOf: output)
+        unsent = longer
         TLSSession.clearOutput()
     }
 
@@ -370,13 +375,14 @@ public final class ByteStream {
 
     /// Ends the connection; a TLS peer is told so if the kernel takes the message at once.
     public func close() {
-        guard descriptor != nil else { return }
+        if isClosed { return }
         sendFarewell()
         whenIdle = nil
         registration.waiter.unpark()
         registration.waiter.signal(UInt32(CNET_HANG_UP))  // Whoever waits finds the stream closed.
         EventLoop.shared.unregister(registration)
         descriptor = nil
+        isOpen = false
     }
 
     /// TLS's closing message, if the kernel takes it at once.
@@ -388,7 +394,7 @@ public final class ByteStream {
 
     /// Ends the connection with a reset: what the peer has not read is lost.
     public func reset() {
-        guard descriptor != nil else { return }
+        if isClosed { return }
         Socket.resetOnClose(raw)
         reachedEnd = true  // No farewell.
         close()

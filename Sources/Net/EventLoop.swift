@@ -48,8 +48,10 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
     private var ownsProcess = false
     private var owner: pthread_t?
 
+    private var turnNanoseconds: UInt64 = 0
+
     /// Nanoseconds of the clock, read once for each turn of the loop.
-    public private(set) var nowNanoseconds: UInt64 = 0
+    public var nowNanoseconds: UInt64 { turnNanoseconds }
 
     private init() {
         let descriptor = cnet_epoll_create()
@@ -109,7 +111,7 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
         defer { owner = nil }
         stopped = false
         self.clock = clock
-        if clock == .virtual { nowNanoseconds = 1_000_000_000 }
+        if clock == .virtual { turnNanoseconds = 1_000_000_000 }
         var running: [UnownedJob] = []
         let serial = unsafe asUnownedSerialExecutor()
         let task = unsafe asUnownedTaskExecutor()
@@ -178,7 +180,7 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
     }
 
     private func readClock() {
-        nowNanoseconds = Self.monotonicNanoseconds
+        turnNanoseconds = Self.monotonicNanoseconds
     }
 
     private func jumpToNextDeadline() {
@@ -187,7 +189,7 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
         precondition(
             timers.nextNanoseconds != .max,
             "every task of the simulation waits and no deadline would wake one")
-        nowNanoseconds = max(nowNanoseconds, timers.nextNanoseconds)
+        turnNanoseconds = max(nowNanoseconds, timers.nextNanoseconds)
     }
 
     // MARK: Descriptors

@@ -89,15 +89,23 @@ final class TLSSession {
             unsafe fresh = bytes
         } else {
             // OpenSSL has asked for more before it had taken all: it has its reasons, and nothing is lost.
-            unsafe kept.append(contentsOf: bytes)
+            unsafe keep(bytes)
         }
     }
 
     /// Copies what is left of the input, so that the stream may use its memory again.
     func keepInput() {
         if unsafe fresh.isEmpty { return }
-        unsafe kept.append(contentsOf: fresh)
+        unsafe keep(fresh)
         unsafe fresh = UnsafeRawBufferPointer(start: nil, count: 0)
+    }
+
+    private func keep(_ bytes: UnsafeRawBufferPointer) {
+        // Taken out while it grows: then the compiler knows that nobody looks at it meanwhile.
+        var longer = kept
+        kept = []
+        unsafe longer.append(contentsOf: bytes)
+        kept = longer
     }
 
     /// Whether bytes of the peer's are here that have not been read, or its closing message was.
@@ -120,11 +128,12 @@ final class TLSSession {
     private func withInput<Result>(_ body: (OpaquePointer) -> Result) -> Result {
         let pipe = unsafe Self.pipe
         if !kept.isEmpty {
-            let result = unsafe kept.withUnsafeBytes { bytes in
+            let input = kept
+            let result = unsafe input.withUnsafeBytes { bytes in
                 unsafe copenssl_pipe_feed(pipe, bytes.baseAddress, bytes.count)
                 return unsafe body(ssl)
             }
-            kept = unsafe kept.suffix(pipe.pointee.input_length)
+            kept = unsafe input.suffix(pipe.pointee.input_length)
             if kept.isEmpty { kept = [] }
             unsafe copenssl_pipe_feed(pipe, nil, 0)
             return result
