@@ -175,16 +175,45 @@ func bytesAreEqual(_ bytes: Span<UInt8>, _ first: Int, _ second: Int, count: Int
 }
 
 /// Whether `text` stands in `bytes` at `offset`, where there must be room for it.
+///
+/// Safe for every argument: the room is checked before anything is read.
 @inline(__always)
 func bytesAreEqual(_ text: Span<UInt8>, _ bytes: Span<UInt8>, at offset: Int) -> Bool {
-    var index = 0
-    while index + 8 <= text.count {
-        guard loadWord(text, at: index) == loadWord(bytes, at: offset + index) else { return false }
-        index += 8
+    precondition(offset >= 0 && text.count <= bytes.count - offset, "there is room for the text")
+    return unsafe text.withUnsafeBytes { text in
+        unsafe bytes.withUnsafeBytes { bytes in
+            guard let other = bytes.baseAddress, let base = text.baseAddress else { return true }
+            return unsafe bytesAreEqual(base, other + offset, count: text.count)
+        }
     }
-    while index < text.count {
-        guard text[index] == bytes[offset + index] else { return false }
-        index += 1
+}
+
+/// The last word is compared whole, some of its bytes for the second time.
+@inline(__always)
+private func bytesAreEqual(_ first: UnsafeRawPointer, _ second: UnsafeRawPointer, count: Int) -> Bool {
+    if count < 4 {
+        for offset in 0..<count {
+            let byte = unsafe first.load(fromByteOffset: offset, as: UInt8.self)
+            guard unsafe byte == second.load(fromByteOffset: offset, as: UInt8.self) else { return false }
+        }
+        return true
     }
-    return true
+    if count < 8 {
+        return unsafe wordsAreEqual(first, second, at: 0, as: UInt32.self)
+            && wordsAreEqual(first, second, at: count - 4, as: UInt32.self)
+    }
+    var offset = 0
+    while offset + 8 < count {
+        guard unsafe wordsAreEqual(first, second, at: offset, as: UInt64.self) else { return false }
+        offset += 8
+    }
+    return unsafe wordsAreEqual(first, second, at: count - 8, as: UInt64.self)
+}
+
+@inline(__always)
+private func wordsAreEqual<Word: FixedWidthInteger & BitwiseCopyable>(
+    _ first: UnsafeRawPointer, _ second: UnsafeRawPointer, at offset: Int, as type: Word.Type
+) -> Bool {
+    unsafe first.loadUnaligned(fromByteOffset: offset, as: type)
+        == second.loadUnaligned(fromByteOffset: offset, as: type)
 }

@@ -39,9 +39,11 @@ struct JSONParser {
     ) throws(JSONError) -> [UInt32] {
         var parser = JSONParser(end: range.upperBound, depthMax: depthMax)
         let wordsMax = Tape.wordsMax(byteCount: range.count, depthMax: depthMax)
-        return try [UInt32](capacity: wordsMax) { (tape: inout OutputSpan<UInt32>) throws(JSONError) in
+        var tape: [UInt32] = []
+        try tape.append(addingCapacity: wordsMax) { (tape: inout OutputSpan<UInt32>) throws(JSONError) in
             try parser.parse(bytes, from: range.lowerBound, to: &tape)
         }
+        return tape
     }
 
     private mutating func parse(

@@ -7,11 +7,23 @@ enum JSONScanner {
         var tag: Tag
     }
 
-    /// Scans the content of a string; `start` is the position after its opening quote.
+    /// Scans the content of a string; `start` is the position after its opening quote. Most strings are
+    /// plain, and end with the first byte that is not.
+    @inline(__always)
     static func string(
         _ bytes: Span<UInt8>, from start: Int, to end: Int
     ) throws(JSONError) -> ScannedString {
-        var position = start
+        let position = skipPlainWords(bytes, from: start, to: end)
+        if position < end, bytes[position] == 0x22 { return ScannedString(end: position, tag: .plainString) }
+        return try string(bytes, onFrom: position, to: end)
+    }
+
+    /// Scans the content of a string, plain up to `position`.
+    @inline(never)
+    private static func string(
+        _ bytes: Span<UInt8>, onFrom plainEnd: Int, to end: Int
+    ) throws(JSONError) -> ScannedString {
+        var position = plainEnd
         var hasEscape = false
         var hasUnicode = false
         while true {
@@ -47,6 +59,7 @@ enum JSONScanner {
         precondition(start >= 0 && end <= bytes.count, "the scan stays within the bytes")
         var position = start
         return unsafe bytes.withUnsafeBytes { source in
+            guard let source = source.baseAddress else { return position }
             while position + 8 <= end {
                 let word = unsafe source.loadUnaligned(fromByteOffset: position, as: UInt64.self)
                 let special = WordMask.special(UInt64(littleEndian: word))
