@@ -4,7 +4,7 @@ internal import Net
 /// The texts that an event becomes: in its row, and in its Job's arguments.
 extension Event {
     /// What makes BigQuery recognise a redelivery.
-    var insertID: [UInt8] { InsertID.of(uuid: uuid, sha256: Crypto.sha256) }
+    var insertID: ArraySlice<UInt8> { InsertID.of(uuid: uuid, sha256: Crypto.sha256) }
 
     /// Appends every attribute that has no column, as a JSON object in Python's form that stands inside a
     /// string.
@@ -28,7 +28,7 @@ extension Event {
         writer.member(name.text, bytes: message.attributes.bytes, in: range)
     }
 
-    private static func append(_ value: [UInt8]?, to output: inout [UInt8]) {
+    private static func append(_ value: ArraySlice<UInt8>?, to output: inout [UInt8]) {
         if let value {
             JSONPythonText.appendString(value, to: &output, form: JSONPythonForm.standard.insideString)
         } else {

@@ -135,6 +135,13 @@ extension JSONDocument.Value {
         return content
     }
 
+    /// As `stringBytes`, but a part of the source where that holds no escape: nothing is copied, and all of
+    /// the source is kept as long as the part is.
+    public var stringSlice: ArraySlice<UInt8>? {
+        guard let range = contentRange else { return nil }
+        return hasEscapes ? stringBytes?[...] : document.source[range]
+    }
+
     /// A string's content as a `String`; nil for anything else, and where a lone surrogate stands.
     public var string: String? {
         guard let range = contentRange else { return nil }

@@ -141,6 +141,7 @@ struct JSONParser {
     }
 
     /// A key and its colon.
+    @inline(__always)
     private mutating func key(
         _ bytes: Span<UInt8>, at start: Int, to tape: inout OutputSpan<UInt32>
     ) throws(JSONError) -> Int {
@@ -148,23 +149,23 @@ struct JSONParser {
         guard position < end else { throw JSONError(.unexpectedEnd, at: end) }
         guard bytes[position] == 0x22 else { throw JSONError(.unexpectedByte, at: position) }
         let scanned = try JSONScanner.string(bytes, from: position + 1, to: end)
-        tape.append(Tape.word(scanned.tag, position + 1))
-        tape.append(UInt32(scanned.end - position - 1))
-        DuplicateKeys.note(scanned.tag, keyAt: tape.count - 2, in: &open, on: tape.span, bytes)
+        let content = position + 1..<scanned.end
+        tape.append(scanned.tag, content)
+        DuplicateKeys.note(scanned.tag, content, in: &open, on: tape.span, bytes)
         position = JSONScanner.whiteSpace(bytes, from: scanned.end + 1, to: end)
         guard position < end else { throw JSONError(.unexpectedEnd, at: end) }
         guard bytes[position] == 0x3A else { throw JSONError(.unexpectedByte, at: position) }
         return position + 1
     }
 
+    @inline(__always)
     private static func scalar(
         _ bytes: Span<UInt8>, at position: Int, end: Int, first: UInt8, to tape: inout OutputSpan<UInt32>
     ) throws(JSONError) -> Int {
         switch first {
         case 0x22:
             let scanned = try JSONScanner.string(bytes, from: position + 1, to: end)
-            tape.append(Tape.word(scanned.tag, position + 1))
-            tape.append(UInt32(scanned.end - position - 1))
+            tape.append(scanned.tag, position + 1..<scanned.end)
             return scanned.end + 1
         case 0x2D, 0x30...0x39:
             let scanned = try JSONScanner.number(bytes, from: position, to: end)
@@ -177,6 +178,7 @@ struct JSONParser {
         }
     }
 
+    @inline(never)
     private static func word(
         _ word: String, _ tag: Tag, _ bytes: Span<UInt8>, at start: Int, end: Int,
         to tape: inout OutputSpan<UInt32>
@@ -189,5 +191,20 @@ struct JSONParser {
         }
         tape.append(Tape.word(tag, start))
         return position
+    }
+}
+
+extension OutputSpan<UInt32> {
+    /// Appends the two words of a string whose content stands at `range`.
+    ///
+    /// Safe for every argument: the room is checked before anything is written.
+    @inline(__always)
+    fileprivate mutating func append(_ tag: Tag, _ range: Range<Int>) {
+        precondition(freeCapacity >= 2, "a tape has room for the densest text")
+        unsafe withUnsafeMutableBufferPointer { buffer, count in
+            unsafe buffer[count] = Tape.word(tag, range.lowerBound)
+            unsafe buffer[count + 1] = UInt32(truncatingIfNeeded: range.count)
+            count += 2
+        }
     }
 }

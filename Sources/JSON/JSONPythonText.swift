@@ -74,6 +74,13 @@ public enum JSONPythonText {
         appendString(bytes.span, in: range, to: &output, form: form)
     }
 
+    /// As above, for a slice of an array.
+    public static func appendString(
+        _ bytes: ArraySlice<UInt8>, to output: inout [UInt8], form: JSONPythonForm = .standard
+    ) {
+        appendString(bytes.span, in: 0..<bytes.count, to: &output, form: form)
+    }
+
     private static func appendString(
         _ bytes: Span<UInt8>, in range: Range<Int>, to output: inout [UInt8], form: JSONPythonForm
     ) {

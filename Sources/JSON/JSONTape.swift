@@ -44,6 +44,13 @@ enum Tape {
     @inline(__always)
     static func offset(of word: UInt32) -> Int { Int(word & UInt32(offsetMax)) }
 
+    /// Where the content of a string with these two words stands.
+    @inline(__always)
+    static func content(_ word: UInt32, _ length: UInt32) -> Range<Int> {
+        let start = offset(of: word)
+        return start..<start + Int(length)
+    }
+
     /// How many words the tape of any text needs at most: `[]` is the densest there is, with three words
     /// for two bytes, and brackets that are still open have three for one.
     static func wordsMax(byteCount: Int, depthMax: Int) -> Int {

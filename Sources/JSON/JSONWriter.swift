@@ -213,6 +213,11 @@ public struct JSONWriter: Sendable {
         member(name, bytes.span, range ?? 0..<bytes.count)
     }
 
+    /// Writes a member that is a string of bytes.
+    public mutating func member(_ name: StaticString, bytes: ArraySlice<UInt8>) {
+        member(name, bytes.span, 0..<bytes.count)
+    }
+
     /// Key and value in one piece: most of what is written are short members.
     private mutating func member(_ name: StaticString, _ bytes: Span<UInt8>, _ range: Range<Int>) {
         guard range.count <= JSONEscaping.pieceBytesMax else {
@@ -288,6 +293,7 @@ public struct JSONWriter: Sendable {
         }
     }
 
+    @inline(__always)
     private static func appendQuoted(
         _ bytes: Span<UInt8>, _ range: Range<Int>, to span: inout OutputSpan<UInt8>
     ) {
