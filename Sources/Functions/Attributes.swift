@@ -13,27 +13,36 @@ struct Attributes: Sendable {
     /// Which attribute of the message each one is that the program reads, by its number; -1 where a message
     /// has none. Found once, so that each look-up is one step.
     private let indices: InlineArray<15, Int32>
+    /// A bit for each of the first 64, the first one's lowest: whether it has a column of its own in the
+    /// events table.
+    private let columns: UInt64
+    /// Whether all names and values are known to be printable ASCII without quote and backslash.
+    private let arePlain: Bool
 
     /// No attributes.
-    init() { self.init(bytes: [], places: []) }
+    init() { self.init(bytes: [], places: [], arePlain: true) }
 
-    private init(bytes: [UInt8], places: [Place]) {
+    private init(bytes: [UInt8], places: [Place], arePlain: Bool) {
         var indices = InlineArray<15, Int32>(repeating: -1)
+        var columns: UInt64 = 0
         let span = bytes.span
         for index in places.indices {
             guard let known = AttributeName(span.extracting(places[index].name)) else { continue }
             indices[known.rawValue] = Int32(index)
+            if known.isColumn, index < UInt64.bitWidth { columns |= 1 << UInt64(index) }
         }
         self.bytes = bytes
         self.places = places
         self.indices = indices
+        self.columns = columns
+        self.arePlain = arePlain
     }
 
     /// The members of an object; nil where a value is no string.
     init?(_ object: JSONDocument.Value) {
         guard let members = object.stringMembers else { return nil }
         if members.areInPlace {
-            self.init(bytes: object.document.source, places: members.places)
+            self.init(bytes: object.document.source, places: members.places, arePlain: members.arePlain)
         } else {
             self.init(object.members.map { ($0.key.stringBytes ?? [], $0.value.stringBytes ?? []) })
         }
@@ -56,7 +65,7 @@ struct Attributes: Sendable {
                 places.append(place)
             }
         }
-        self.init(bytes: bytes, places: places)
+        self.init(bytes: bytes, places: places, arePlain: false)
     }
 
     /// How many there are.
@@ -68,9 +77,10 @@ struct Attributes: Sendable {
     /// Where the value of the attribute at `index` stands in `bytes`.
     func valueRange(at index: Int) -> Range<Int> { places[index].value }
 
-    /// Whether an attribute has a column of its own in the events table.
-    private func isColumn(_ place: Place) -> Bool {
-        AttributeName(bytes.span.extracting(place.name))?.isColumn ?? false
+    /// Whether the attribute at `index` has a column of its own in the events table.
+    private func isColumn(at index: Int) -> Bool {
+        if index < UInt64.bitWidth { return columns >> UInt64(index) & 1 == 1 }
+        return AttributeName(bytes.span.extracting(places[index].name))?.isColumn ?? false
     }
 
     /// Whether the attribute at `index` is called `name`.
@@ -109,17 +119,35 @@ struct Attributes: Sendable {
     ) {
         output.append(0x7B)
         var isFirst = true
-        for place in places where !(omittingColumns && isColumn(place)) {
+        for index in places.indices where !(omittingColumns && isColumn(at: index)) {
             if !isFirst {
                 output.append(0x2C)
                 output.append(0x20)
             }
             isFirst = false
-            JSONPythonText.appendString(bytes, in: place.name, to: &output, form: form)
+            appendString(places[index].name, to: &output, form)
             output.append(0x3A)
             output.append(0x20)
-            JSONPythonText.appendString(bytes, in: place.value, to: &output, form: form)
+            appendString(places[index].value, to: &output, form)
         }
         output.append(0x7D)
+    }
+
+    private func appendString(_ range: Range<Int>, to output: inout [UInt8], _ form: JSONPythonForm) {
+        if arePlain {
+            JSONPythonText.appendString(plain: bytes, in: range, to: &output, form: form)
+        } else {
+            JSONPythonText.appendString(bytes, in: range, to: &output, form: form)
+        }
+    }
+
+    /// Writes the member called like an attribute, with its value, if there is such an attribute.
+    func write(_ name: AttributeName, to writer: inout JSONWriter) {
+        guard let range = valueRange(of: name) else { return }
+        if arePlain {
+            writer.member(name.text, plain: bytes, in: range)
+        } else {
+            writer.member(name.text, bytes: bytes, in: range)
+        }
     }
 }

@@ -92,7 +92,7 @@ enum CloudEvent {
     ) throws(NotAnEvent) -> PubSubMessage {
         let envelope = PushEnvelope(of: body)
         guard let message = envelope.message, message.isObject else { throw .noMessage }
-        return PubSubMessage(PubSubMessage.Members(of: message), in: envelope, form: form)
+        return PubSubMessageMembers(of: message).message(in: envelope, form: form)
     }
 
     /// `{"message":{…,"messageId":"…"},"subscription":"…"}`
@@ -101,8 +101,8 @@ enum CloudEvent {
         guard envelope.context == nil, envelope.subscription?.isString == true,
             let message = envelope.message, message.isObject
         else { return nil }
-        let members = PubSubMessage.Members(of: message)
-        return members.hasID ? PubSubMessage(members, in: envelope, form: .push) : nil
+        let members = PubSubMessageMembers(of: message)
+        return members.hasID ? members.message(in: envelope, form: .push) : nil
     }
 
     /// `{"context":{"eventId","timestamp","eventType","resource"},"data":{…}}`, or all of it flat.
@@ -113,7 +113,7 @@ enum CloudEvent {
                 || type.equals("providers/cloud.pubsub/eventTypes/topic.publish"),
             let data = root["data"], data.isObject
         else { return nil }
-        return PubSubMessage(PubSubMessage.Members(of: data), in: nil, form: .legacy, orElseID: eventID)
+        return PubSubMessageMembers(of: data).message(in: PushEnvelope(), form: .legacy, orElseID: eventID)
     }
 }
 

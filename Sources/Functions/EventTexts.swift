@@ -22,12 +22,6 @@ extension Event {
         output.append(UInt8(ascii: "}"))
     }
 
-    /// Writes the member called like an attribute, with its value, if there is such an attribute.
-    func writeAttribute(_ name: AttributeName, to writer: inout JSONWriter) {
-        guard let range = message.attributes.valueRange(of: name) else { return }
-        writer.member(name.text, bytes: message.attributes.bytes, in: range)
-    }
-
     private static func append(_ value: ArraySlice<UInt8>?, to output: inout [UInt8]) {
         if let value {
             JSONPythonText.appendString(value, to: &output, form: JSONPythonForm.standard.insideString)

@@ -24,7 +24,8 @@ final class PubSubMessage: Sendable {
     /// A message of these parts.
     init(
         form: Form, data: [UInt8], attributes: Attributes, messageID: ArraySlice<UInt8>? = nil,
-        orderingKey: ArraySlice<UInt8>? = nil, subscription: ArraySlice<UInt8>? = nil
+        orderingKey: ArraySlice<UInt8>? = nil, subscription: ArraySlice<UInt8>? = nil,
+        deliveryAttempt: Int? = nil, malformation: MalformedEvent? = nil, isPublishable: Bool = true
     ) {
         self.form = form
         self.data = data
@@ -32,27 +33,9 @@ final class PubSubMessage: Sendable {
         self.messageID = messageID
         self.orderingKey = orderingKey
         self.subscription = subscription
-        deliveryAttempt = nil
-        malformation = nil
-        isPublishable = true
-    }
-
-    /// A message from its JSON object. What is wrong with it is kept: it may have to become a dead letter.
-    init(
-        _ message: Members, in envelope: PushEnvelope?, form: Form, orElseID eventID: ArraySlice<UInt8>? = nil
-    ) {
-        self.form = form
-        messageID = message.messageID?.stringSlice ?? message.messageIDAgain?.stringSlice ?? eventID
-        orderingKey = message.orderingKey?.stringSlice
-        subscription = envelope?.subscription?.stringSlice
-        deliveryAttempt = envelope?.deliveryAttempt?.integer ?? message.deliveryAttempt?.integer
-        let attributes = Self.attributes(message.attributes)
-        let data = Self.data(message.data)
-        self.attributes = attributes.content
-        self.data = data.content
-        // Data tells most, so its fault is the one that is reported.
-        malformation = data.fault ?? attributes.fault
-        isPublishable = attributes.isPublishable && data.isPublishable
+        self.deliveryAttempt = deliveryAttempt
+        self.malformation = malformation
+        self.isPublishable = isPublishable
     }
 }
 
@@ -89,66 +72,78 @@ enum MalformedEvent: Error, Equatable, CustomStringConvertible {
     }
 }
 
-extension PubSubMessage {
-    /// What of a message's JSON object is read.
-    struct Members {
-        private(set) var data: JSONDocument.Value?
-        private(set) var attributes: JSONDocument.Value?
-        private(set) var messageID: JSONDocument.Value?
-        /// The same by its older name.
-        private(set) var messageIDAgain: JSONDocument.Value?
-        private(set) var orderingKey: JSONDocument.Value?
-        private(set) var deliveryAttempt: JSONDocument.Value?
+/// What of a message's JSON object is read.
+struct PubSubMessageMembers {
+    private var data: JSONDocument.Value?
+    private var attributes: JSONDocument.Value?
+    private var messageID: JSONDocument.Value?
+    /// The same by its older name.
+    private var messageIDAgain: JSONDocument.Value?
+    private var orderingKey: JSONDocument.Value?
+    private var deliveryAttempt: JSONDocument.Value?
 
-        init(of message: JSONDocument.Value) {
-            message.forEachMember { name, value in
-                switch name.count {
-                case 4 where name.equals("data"): data = value
-                case 9 where name.equals("messageId"): messageID = value
-                case 10 where name.equals("attributes"): attributes = value
-                case 10 where name.equals("message_id"): messageIDAgain = value
-                case 11 where name.equals("orderingKey"): orderingKey = value
-                case 15 where name.equals("deliveryAttempt"): deliveryAttempt = value
-                default: break
-                }
+    init(of message: JSONDocument.Value) {
+        var found = Self()
+        message.forEachMember { name, value in
+            switch name.count {
+            case 4 where name.equals("data"): found.data = value
+            case 9 where name.equals("messageId"): found.messageID = value
+            case 10 where name.equals("attributes"): found.attributes = value
+            case 10 where name.equals("message_id"): found.messageIDAgain = value
+            case 11 where name.equals("orderingKey"): found.orderingKey = value
+            case 15 where name.equals("deliveryAttempt"): found.deliveryAttempt = value
+            default: break
             }
         }
-
-        /// Whether the message says which it is.
-        var hasID: Bool { messageID?.isString == true || messageIDAgain?.isString == true }
+        self = consume found
     }
 
-    /// A part of a message as it was read.
-    private struct Part<Content> {
-        var content: Content
+    private init() {}
+
+    /// Whether the message says which it is.
+    var hasID: Bool { messageID?.isString == true || messageIDAgain?.isString == true }
+
+    /// The message. What is wrong with it is kept: it may have to become a dead letter.
+    func message(
+        in envelope: PushEnvelope, form: PubSubMessage.Form, orElseID eventID: ArraySlice<UInt8>? = nil
+    ) -> PubSubMessage {
         var fault: MalformedEvent?
-        /// Whether it could be published as it is.
         var isPublishable = true
+        let attributes = readAttributes(&fault, &isPublishable)
+        // Data is looked at last and tells most, so its fault is the one that is reported.
+        let data = readData(&fault, &isPublishable)
+        return PubSubMessage(
+            form: form, data: data, attributes: attributes,
+            messageID: messageID?.stringSlice ?? messageIDAgain?.stringSlice ?? eventID,
+            orderingKey: orderingKey?.stringSlice, subscription: envelope.subscription?.stringSlice,
+            deliveryAttempt: envelope.deliveryAttempt?.integer ?? deliveryAttempt?.integer,
+            malformation: fault, isPublishable: isPublishable)
     }
 
-    private static func data(_ value: JSONDocument.Value?) -> Part<[UInt8]> {
-        guard let value, !value.isNull else { return Part(content: [], fault: .dataMissing) }
+    private func readData(_ fault: inout MalformedEvent?, _ isPublishable: inout Bool) -> [UInt8] {
+        guard let data, !data.isNull else {
+            fault = .dataMissing
+            return []
+        }
         do throws(Base64Error) {
-            guard let decoded = try Base64.decode(value) else {
-                return Part(content: [], fault: .dataNotString, isPublishable: false)
-            }
-            return Part(content: decoded)
+            if let decoded = try Base64.decode(data) { return decoded }
+            fault = .dataNotString
         } catch {
-            return Part(content: [], fault: .dataNotBase64(error), isPublishable: false)
+            fault = .dataNotBase64(error)
         }
+        isPublishable = false
+        return []
     }
 
-    private static func attributes(_ value: JSONDocument.Value?) -> Part<Attributes> {
-        guard let value, !value.isNull else {
-            return Part(content: Attributes(), fault: .attributesMissing)
+    private func readAttributes(_ fault: inout MalformedEvent?, _ isPublishable: inout Bool) -> Attributes {
+        guard let attributes, !attributes.isNull else {
+            fault = .attributesMissing
+            return Attributes()
         }
-        guard value.isObject else {
-            return Part(content: Attributes(), fault: .attributesNotObject, isPublishable: false)
-        }
-        guard let attributes = Attributes(value) else {
-            return Part(content: Attributes(), fault: .attributeNotString, isPublishable: false)
-        }
-        return Part(content: attributes)
+        if let read = Attributes(attributes) { return read }
+        fault = attributes.isObject ? .attributeNotString : .attributesNotObject
+        isPublishable = false
+        return Attributes()
     }
 }
 
@@ -160,15 +155,20 @@ struct PushEnvelope {
     /// Only a legacy background event has this.
     private(set) var context: JSONDocument.Value?
 
+    /// That of a message that came without one.
+    init() {}
+
     init(of body: JSONDocument.Value) {
+        var found = Self()
         body.forEachMember { name, value in
             switch name.count {
-            case 7 where name.equals("message"): message = value
-            case 7 where name.equals("context"): context = value
-            case 12 where name.equals("subscription"): subscription = value
-            case 15 where name.equals("deliveryAttempt"): deliveryAttempt = value
+            case 7 where name.equals("message"): found.message = value
+            case 7 where name.equals("context"): found.context = value
+            case 12 where name.equals("subscription"): found.subscription = value
+            case 15 where name.equals("deliveryAttempt"): found.deliveryAttempt = value
             default: break
             }
         }
+        self = consume found
     }
 }

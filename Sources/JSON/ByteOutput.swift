@@ -54,12 +54,19 @@ extension OutputSpan<UInt8> {
             if special != 0 { return min(offset + special.trailingZeroBitCount >> 3, length) }
             offset += 8
         }
-        // Fewer than eight bytes are left of the source.
-        while offset < length {
+        if offset >= length { return length }
+        return unsafe copyPlainBytes(source, offset, length, target)
+    }
+
+    /// Goes on from `offset` byte by byte, where fewer than eight are left of the source.
+    @inline(never)
+    private static func copyPlainBytes(
+        _ source: UnsafeRawPointer, _ start: Int, _ length: Int, _ target: UnsafeMutableRawPointer
+    ) -> Int {
+        for offset in start..<length {
             let byte = unsafe source.load(fromByteOffset: offset, as: UInt8.self)
             if WordMask.isSpecial(byte) { return offset }
             unsafe target.storeBytes(of: byte, toByteOffset: offset, as: UInt8.self)
-            offset += 1
         }
         return length
     }

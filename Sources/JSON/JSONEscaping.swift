@@ -104,7 +104,7 @@ public enum JSONEscaping {
 
     /// Escapes from `start` until `end` is reached or passed, and returns the position that was reached: a
     /// character that begins before `end` is written whole, but nothing at or behind `limit` is looked at.
-    @inline(__always)
+    @inline(never)
     static func append(
         _ bytes: Span<UInt8>, _ start: Int, to end: Int, within limit: Int,
         _ output: inout OutputSpan<UInt8>, _ form: Form

@@ -21,14 +21,10 @@ struct JSONParser {
     /// The innermost container; meaningless while `depth` is 0.
     private var open = OpenContainer(tapeIndex: 0, memberCount: 0, isObject: false, hasEscapedKey: false)
     private var depth = 0
-    private let end: Int
     private let depthMax: Int
     private static let noContainer = UInt32.max
 
-    private init(end: Int, depthMax: Int) {
-        self.end = end
-        self.depthMax = depthMax
-    }
+    private init(depthMax: Int) { self.depthMax = depthMax }
 
     /// The tape of the text in `range`.
     ///
@@ -37,7 +33,8 @@ struct JSONParser {
     static func tape(
         of bytes: Span<UInt8>, in range: Range<Int>, depthMax: Int
     ) throws(JSONError) -> [UInt32] {
-        var parser = JSONParser(end: range.upperBound, depthMax: depthMax)
+        var parser = JSONParser(depthMax: depthMax)
+        let bytes = bytes.extracting(0..<range.upperBound)
         let wordsMax = Tape.wordsMax(byteCount: range.count, depthMax: depthMax)
         var tape: [UInt32] = []
         try tape.append(addingCapacity: wordsMax) { (tape: inout OutputSpan<UInt32>) throws(JSONError) in
@@ -49,43 +46,45 @@ struct JSONParser {
     private mutating func parse(
         _ bytes: Span<UInt8>, from start: Int, to tape: inout OutputSpan<UInt32>
     ) throws(JSONError) {
-        var position = JSONScanner.whiteSpace(bytes, from: start, to: end)
-        guard position < end else { throw JSONError(.emptyDocument, at: position) }
+        var position = start
+        guard JSONScanner.token(bytes, at: &position) != nil else {
+            throw JSONError(.emptyDocument, at: position)
+        }
         var expectsKey = false
         while true {
             if expectsKey {
                 position = try key(bytes, at: position, to: &tape)
                 expectsKey = false
             }
-            position = JSONScanner.whiteSpace(bytes, from: position, to: end)
-            guard position < end else { throw JSONError(.unexpectedEnd, at: end) }
-            let byte = bytes[position]
+            guard let byte = JSONScanner.token(bytes, at: &position) else {
+                throw JSONError(.unexpectedEnd, at: bytes.count)
+            }
             if byte == 0x7B || byte == 0x5B {
-                position = try begin(bytes, at: position, isObject: byte == 0x7B, to: &tape)
-                if position < end, bytes[position] == byte + 2 {
+                try begin(at: position, isObject: byte == 0x7B, to: &tape)
+                position += 1
+                if JSONScanner.token(bytes, at: &position) == byte + 2 {
                     position = close(bytes, at: position, on: &tape)
                 } else {
                     expectsKey = byte == 0x7B
                     continue
                 }
             } else {
-                position = try Self.scalar(bytes, at: position, end: end, first: byte, to: &tape)
+                position = try Self.scalar(bytes, at: position, first: byte, to: &tape)
             }
             // A value has ended: close what ends with it, then go on behind a comma.
             while true {
-                position = JSONScanner.whiteSpace(bytes, from: position, to: end)
+                let next = JSONScanner.token(bytes, at: &position)
                 guard depth > 0 else {
-                    guard position == end else { throw JSONError(.trailingBytes, at: position) }
+                    guard next == nil else { throw JSONError(.trailingBytes, at: position) }
                     return
                 }
-                guard position < end else { throw JSONError(.unexpectedEnd, at: end) }
-                let byte = bytes[position]
-                if byte == 0x2C {
+                guard let next else { throw JSONError(.unexpectedEnd, at: bytes.count) }
+                if next == 0x2C {
                     position += 1
                     expectsKey = open.isObject
                     break
                 }
-                guard byte == (open.isObject ? 0x7D : 0x5D) else {
+                guard next == (open.isObject ? 0x7D : 0x5D) else {
                     throw JSONError(.unexpectedByte, at: position)
                 }
                 position = close(bytes, at: position, on: &tape)
@@ -93,10 +92,10 @@ struct JSONParser {
         }
     }
 
-    /// Opens a container and returns the position of what follows its bracket.
+    /// Opens a container whose bracket is at `position`.
     private mutating func begin(
-        _ bytes: Span<UInt8>, at position: Int, isObject: Bool, to tape: inout OutputSpan<UInt32>
-    ) throws(JSONError) -> Int {
+        at position: Int, isObject: Bool, to tape: inout OutputSpan<UInt32>
+    ) throws(JSONError) {
         guard depth < depthMax else { throw JSONError(.nestingTooDeep, at: position) }
         var outer = Self.noContainer
         if depth > 0 {
@@ -108,7 +107,6 @@ struct JSONParser {
         tape.append(Tape.word(isObject ? .object : .array, position))
         tape.append(outer)
         tape.append(0)
-        return JSONScanner.whiteSpace(bytes, from: position + 1, to: end)
     }
 
     /// Closes the innermost container, whose closing bracket is at `position`.
@@ -145,52 +143,66 @@ struct JSONParser {
     private mutating func key(
         _ bytes: Span<UInt8>, at start: Int, to tape: inout OutputSpan<UInt32>
     ) throws(JSONError) -> Int {
-        var position = JSONScanner.whiteSpace(bytes, from: start, to: end)
-        guard position < end else { throw JSONError(.unexpectedEnd, at: end) }
-        guard bytes[position] == 0x22 else { throw JSONError(.unexpectedByte, at: position) }
-        let scanned = try JSONScanner.string(bytes, from: position + 1, to: end)
+        var position = start
+        try Self.expect(0x22, bytes, at: &position)
+        let scanned = try JSONScanner.string(bytes, from: position + 1)
         let content = position + 1..<scanned.end
         tape.append(scanned.tag, content)
-        DuplicateKeys.note(scanned.tag, content, in: &open, on: tape.span, bytes)
-        position = JSONScanner.whiteSpace(bytes, from: scanned.end + 1, to: end)
-        guard position < end else { throw JSONError(.unexpectedEnd, at: end) }
-        guard bytes[position] == 0x3A else { throw JSONError(.unexpectedByte, at: position) }
+        if DuplicateKeys.mayRepeat(scanned.tag, bytes, content, in: &open),
+            DuplicateKeys.stands(
+                tape.count - 2, before: tape.count - 2, from: open.tapeIndex + 3, on: tape.span, bytes)
+        {
+            open.hasEqualKeys = true
+        }
+        position = scanned.end + 1
+        try Self.expect(0x3A, bytes, at: &position)
         return position + 1
+    }
+
+    /// Moves `position` to a byte that must be the next that is not white space.
+    @inline(__always)
+    private static func expect(
+        _ expected: UInt8, _ bytes: Span<UInt8>, at position: inout Int
+    ) throws(JSONError) {
+        let byte = JSONScanner.token(bytes, at: &position)
+        guard byte == expected else {
+            throw JSONError(byte == nil ? .unexpectedEnd : .unexpectedByte, at: position)
+        }
     }
 
     @inline(__always)
     private static func scalar(
-        _ bytes: Span<UInt8>, at position: Int, end: Int, first: UInt8, to tape: inout OutputSpan<UInt32>
+        _ bytes: Span<UInt8>, at position: Int, first: UInt8, to tape: inout OutputSpan<UInt32>
     ) throws(JSONError) -> Int {
         switch first {
         case 0x22:
-            let scanned = try JSONScanner.string(bytes, from: position + 1, to: end)
+            let scanned = try JSONScanner.string(bytes, from: position + 1)
             tape.append(scanned.tag, position + 1..<scanned.end)
             return scanned.end + 1
         case 0x2D, 0x30...0x39:
-            let scanned = try JSONScanner.number(bytes, from: position, to: end)
+            let scanned = try JSONScanner.number(bytes, from: position)
             tape.append(Tape.word(scanned.isInteger ? .integer : .fractional, position))
             return scanned.end
-        case 0x74: return try word("true", .true, bytes, at: position, end: end, to: &tape)
-        case 0x66: return try word("false", .false, bytes, at: position, end: end, to: &tape)
-        case 0x6E: return try word("null", .null, bytes, at: position, end: end, to: &tape)
+        case 0x74: return try word("true", .true, bytes, at: position, to: &tape)
+        case 0x66: return try word("false", .false, bytes, at: position, to: &tape)
+        case 0x6E: return try word("null", .null, bytes, at: position, to: &tape)
         default: throw JSONError(.unexpectedByte, at: position)
         }
     }
 
     @inline(never)
     private static func word(
-        _ word: String, _ tag: Tag, _ bytes: Span<UInt8>, at start: Int, end: Int,
+        _ word: StaticString, _ tag: Tag, _ bytes: Span<UInt8>, at start: Int,
         to tape: inout OutputSpan<UInt32>
     ) throws(JSONError) -> Int {
-        var position = start
-        for byte in word.utf8 {
-            guard position < end else { throw JSONError(.unexpectedEnd, at: end) }
-            guard bytes[position] == byte else { throw JSONError(.unexpectedByte, at: position) }
-            position += 1
+        let word = unsafe Span(_unsafeStart: word.utf8Start, count: word.utf8CodeUnitCount)
+        for offset in word.indices {
+            let position = start + offset
+            guard position < bytes.count else { throw JSONError(.unexpectedEnd, at: position) }
+            guard bytes[position] == word[offset] else { throw JSONError(.unexpectedByte, at: position) }
         }
         tape.append(Tape.word(tag, start))
-        return position
+        return start + word.count
     }
 }
 

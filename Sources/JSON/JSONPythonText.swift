@@ -74,6 +74,23 @@ public enum JSONPythonText {
         appendString(bytes.span, in: range, to: &output, form: form)
     }
 
+    /// As above, for a range of bytes of which it is known that they are printable ASCII without quote and
+    /// backslash: they are not looked at, but for dollars where those are escaped.
+    public static func appendString(
+        plain bytes: [UInt8], in range: Range<Int>, to output: inout [UInt8], form: JSONPythonForm
+    ) {
+        let escaping = form.escaping
+        let bytes = bytes.span
+        if form.escapesDollars, contains(0x24, bytes, range) {
+            return appendEscapingDollars(bytes, in: range, to: &output, escaping)
+        }
+        output.append(addingCapacity: 4 + range.count) { span in
+            JSONEscaping.quote(&span, escaping)
+            span.append(copying: bytes, range)
+            JSONEscaping.quote(&span, escaping)
+        }
+    }
+
     /// As above, for a slice of an array.
     public static func appendString(
         _ bytes: ArraySlice<UInt8>, to output: inout [UInt8], form: JSONPythonForm = .standard
@@ -81,6 +98,7 @@ public enum JSONPythonText {
         appendString(bytes.span, in: 0..<bytes.count, to: &output, form: form)
     }
 
+    @inline(never)
     private static func appendString(
         _ bytes: Span<UInt8>, in range: Range<Int>, to output: inout [UInt8], form: JSONPythonForm
     ) {
@@ -101,6 +119,7 @@ public enum JSONPythonText {
         }
     }
 
+    @inline(never)
     private static func appendEscapingDollars(
         _ bytes: Span<UInt8>, in range: Range<Int>, to output: inout [UInt8], _ escaping: JSONEscaping.Form
     ) {
@@ -115,17 +134,20 @@ public enum JSONPythonText {
         }
     }
 
+    /// Whether a byte stands in a range. The last word is looked at whole, some of its bytes for the second
+    /// time.
     static func contains(_ byte: UInt8, _ bytes: Span<UInt8>, _ range: Range<Int>) -> Bool {
+        guard range.count >= 8 else {
+            for position in range where bytes[position] == byte { return true }
+            return false
+        }
+        let pattern = WordMask.ones &* UInt64(byte)
+        let last = range.upperBound - 8
         var position = range.lowerBound
-        while position + 8 <= range.upperBound {
-            let difference = loadWord(bytes, at: position) ^ (WordMask.ones &* UInt64(byte))
-            if (difference &- WordMask.ones) & ~difference & WordMask.tops != 0 { return true }
+        while position < last {
+            if WordMask.zeros(loadWord(bytes, at: position) ^ pattern) != 0 { return true }
             position += 8
         }
-        while position < range.upperBound {
-            if bytes[position] == byte { return true }
-            position += 1
-        }
-        return false
+        return WordMask.zeros(loadWord(bytes, at: last) ^ pattern) != 0
     }
 }

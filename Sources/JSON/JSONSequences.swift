@@ -98,26 +98,30 @@ extension JSONDocument {
         /// Whether the source holds names and values as they are: none has an escape, and no name stands
         /// twice.
         public let areInPlace: Bool
+        /// Whether names and values are printable ASCII without escapes.
+        public let arePlain: Bool
 
         /// Nil where some value is no string.
         init?(of object: Int, on tape: Span<UInt32>) {
             let start = object + 3
             let end = Int(tape[object + 1])
-            var hasEscapes = false
             var places: [Place] = []
             places.reserveCapacity((end - start) / 4)
+            // Tags of strings are in order: the greatest is that of one with an escape.
+            var greatest = Tape.word(.plainString, 0)
             // Each member has two words for its name, and two for its value where that is a string.
             for key in stride(from: start, to: end, by: 4) {
                 let (name, value) = (tape[key], tape[key + 2])
                 guard Tape.isString(value) else { return nil }
+                greatest = max(greatest, name, value)
                 places.append(
-                    Place(name: Tape.content(name, tape[key + 1]), value: Tape.content(value, tape[key + 3])))
-                if Tape.tag(of: name) == .escapedString || Tape.tag(of: value) == .escapedString {
-                    hasEscapes = true
-                }
+                    Place(
+                        name: Tape.content(name, tape[key + 1]), value: Tape.content(value, tape[key + 3])))
             }
             self.places = places
-            areInPlace = !hasEscapes && Tape.tag(of: tape[object]) == .object
+            arePlain = Tape.tag(of: greatest) == .plainString
+            areInPlace =
+                Tape.tag(of: greatest) != .escapedString && Tape.tag(of: tape[object]) == .object
         }
     }
 

@@ -92,6 +92,10 @@ enum WordMask {
     static let ones: UInt64 = 0x0101_0101_0101_0101
     static let tops: UInt64 = 0x8080_8080_8080_8080
 
+    /// Bytes that are zero.
+    @inline(__always)
+    static func zeros(_ word: UInt64) -> UInt64 { (word &- ones) & ~word & tops }
+
     /// Bytes that cannot be copied as they are within a string: quotes, backslashes, controls, DEL,
     /// non-ASCII.
     ///

@@ -213,6 +213,22 @@ public struct JSONWriter: Sendable {
         member(name, bytes.span, range ?? 0..<bytes.count)
     }
 
+    /// Writes a member that is a string of printable ASCII without quote and backslash, a range of bytes of
+    /// which that is known: it is not looked at.
+    public mutating func member(_ name: StaticString, plain bytes: [UInt8], in range: Range<Int>) {
+        beginKey()
+        let needsComma = needsComma
+        let bytes = bytes.span
+        output.append(addingCapacity: name.utf8CodeUnitCount + 6 + range.count) { span in
+            JSONEscaping.appendKey(name, hasComma: needsComma, to: &span)
+            span.append(0x22)
+            span.append(copying: bytes, range)
+            span.append(0x22)
+        }
+        hasKey = false
+        endValue()
+    }
+
     /// Writes a member that is a string of bytes.
     public mutating func member(_ name: StaticString, bytes: ArraySlice<UInt8>) {
         member(name, bytes.span, 0..<bytes.count)

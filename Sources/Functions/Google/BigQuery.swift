@@ -111,8 +111,8 @@ enum Row {
         writer.member("insertId", bytes: event.insertID)
         writer.key("json")
         writer.beginObject()
-        event.writeAttribute(.datetime, to: &writer)
-        event.writeAttribute(.uuid, to: &writer)
+        event.message.attributes.write(.datetime, to: &writer)
+        event.message.attributes.write(.uuid, to: &writer)
         writer.member("kind", bytes: event.kindBytes)
         writer.key("event")
         guard writer.string(pythonTextOf: event.document.root, form: form, omitting: ["kind"]) else {
@@ -120,7 +120,7 @@ enum Row {
         }
         writer.key("other_attributes")
         writer.string { event.appendOtherAttributes(to: &$0, form) }
-        for column in attributeColumns { event.writeAttribute(column, to: &writer) }
+        for column in attributeColumns { event.message.attributes.write(column, to: &writer) }
         writer.member("backend", "GoogleCloudPubSub")
         writer.key("backend_metadata")
         writer.string { event.appendBackendMetadata(to: &$0) }
