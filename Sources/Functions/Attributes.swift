@@ -29,7 +29,7 @@ struct Attributes: Sendable {
         for index in places.indices {
             guard let known = AttributeName(span.extracting(places[index].name)) else { continue }
             indices[known.rawValue] = Int32(index)
-            if known.isColumn, index < UInt64.bitWidth { columns |= 1 << UInt64(index) }
+            if known.isColumn, index < UInt64.bitWidth { columns |= 1 &<< UInt64(index) }
         }
         self.bytes = bytes
         self.places = places
@@ -79,7 +79,7 @@ struct Attributes: Sendable {
 
     /// Whether the attribute at `index` has a column of its own in the events table.
     private func isColumn(at index: Int) -> Bool {
-        if index < UInt64.bitWidth { return columns >> UInt64(index) & 1 == 1 }
+        if index < UInt64.bitWidth { return columns &>> UInt64(index) & 1 == 1 }
         return AttributeName(bytes.span.extracting(places[index].name))?.isColumn ?? false
     }
 
@@ -117,27 +117,8 @@ struct Attributes: Sendable {
     func appendPythonText(
         to output: inout [UInt8], form: JSONPythonForm = .standard, omittingColumns: Bool = false
     ) {
-        output.append(0x7B)
-        var isFirst = true
-        for index in places.indices where !(omittingColumns && isColumn(at: index)) {
-            if !isFirst {
-                output.append(0x2C)
-                output.append(0x20)
-            }
-            isFirst = false
-            appendString(places[index].name, to: &output, form)
-            output.append(0x3A)
-            output.append(0x20)
-            appendString(places[index].value, to: &output, form)
-        }
-        output.append(0x7D)
-    }
-
-    private func appendString(_ range: Range<Int>, to output: inout [UInt8], _ form: JSONPythonForm) {
-        if arePlain {
-            JSONPythonText.appendString(plain: bytes, in: range, to: &output, form: form)
-        } else {
-            JSONPythonText.appendString(bytes, in: range, to: &output, form: form)
+        JSONPythonText.appendObject(places, of: bytes, arePlain: arePlain, to: &output, form: form) {
+            !(omittingColumns && isColumn(at: $0))
         }
     }
 

@@ -6,12 +6,6 @@ extension Event {
     /// What makes BigQuery recognise a redelivery.
     var insertID: ArraySlice<UInt8> { InsertID.of(uuid: uuid, sha256: Crypto.sha256) }
 
-    /// Appends every attribute that has no column, as a JSON object in Python's form that stands inside a
-    /// string.
-    func appendOtherAttributes(to output: inout [UInt8], _ form: JSONPythonForm) {
-        message.attributes.appendPythonText(to: &output, form: form.insideString, omittingColumns: true)
-    }
-
     /// Appends `{"message_id": …, "ordering_key": …}`, null where there is none, as it stands inside a
     /// string.
     func appendBackendMetadata(to output: inout [UInt8]) {

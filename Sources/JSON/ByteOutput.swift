@@ -55,14 +55,23 @@ extension OutputSpan<UInt8> {
             offset += 8
         }
         if offset >= length { return length }
-        return unsafe copyPlainBytes(source, offset, length, target)
+        return unsafe copyPlainEnd(source, readable: readable, offset, length, target)
     }
 
-    /// Goes on from `offset` byte by byte, where fewer than eight are left of the source.
-    @inline(never)
-    private static func copyPlainBytes(
-        _ source: UnsafeRawPointer, _ start: Int, _ length: Int, _ target: UnsafeMutableRawPointer
+    /// Goes on where fewer than eight bytes are left of the source: with its last word, some of whose bytes
+    /// are copied for the second time, or byte by byte where it has none.
+    private static func copyPlainEnd(
+        _ source: UnsafeRawPointer, readable: Int, _ start: Int, _ length: Int,
+        _ target: UnsafeMutableRawPointer
     ) -> Int {
+        let last = readable - 8
+        if last >= 0 {
+            let word = UInt64(
+                littleEndian: unsafe source.loadUnaligned(fromByteOffset: last, as: UInt64.self))
+            unsafe target.storeBytes(of: word.littleEndian, toByteOffset: last, as: UInt64.self)
+            let special = WordMask.special(word)
+            return special == 0 ? length : min(last + special.trailingZeroBitCount >> 3, length)
+        }
         for offset in start..<length {
             let byte = unsafe source.load(fromByteOffset: offset, as: UInt8.self)
             if WordMask.isSpecial(byte) { return offset }

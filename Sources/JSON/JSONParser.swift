@@ -10,7 +10,7 @@ struct JSONParser {
         var isObject: Bool
         /// Whether some key holds a backslash, so that equal keys may be spelled differently.
         var hasEscapedKey: Bool
-        /// A bit for each fingerprint of a key since the object was begun or gone on with.
+        /// A bit for each fingerprint of a key that was compared.
         var fingerprints: UInt64 = 0
         /// Whether some keys were not compared with each other, so that they are at the end.
         var needsComparison = false
@@ -21,6 +21,9 @@ struct JSONParser {
     /// The innermost container; meaningless while `depth` is 0.
     private var open = OpenContainer(tapeIndex: 0, memberCount: 0, isObject: false, hasEscapedKey: false)
     private var depth = 0
+    /// The fingerprints of the outermost containers while inner ones are open; nil where keys are compared at
+    /// the end anyway.
+    private var keptFingerprints = InlineArray<8, UInt64?>(repeating: nil)
     private let depthMax: Int
     private static let noContainer = UInt32.max
 
@@ -101,6 +104,10 @@ struct JSONParser {
         if depth > 0 {
             outer = UInt32(open.tapeIndex)
             tape[open.tapeIndex + 2] = open.memberCount << 1 | (open.hasEscapedKey ? 1 : 0)
+            if depth <= keptFingerprints.count {
+                let isKnown = !open.needsComparison && !open.hasEqualKeys
+                keptFingerprints[depth - 1] = isKnown ? open.fingerprints : nil
+            }
         }
         depth += 1
         open = OpenContainer(tapeIndex: tape.count, memberCount: 0, isObject: isObject, hasEscapedKey: false)
@@ -132,10 +139,11 @@ struct JSONParser {
         depth -= 1
         if index == Self.noContainer { return }
         let state = tape[Int(index) + 2]
+        let fingerprints = depth <= keptFingerprints.count ? keptFingerprints[depth - 1] : nil
         open = OpenContainer(
             tapeIndex: Int(index), memberCount: state >> 1,
-            isObject: Tape.tag(of: tape[Int(index)]) == .object,
-            hasEscapedKey: state & 1 == 1, needsComparison: true)
+            isObject: Tape.tag(of: tape[Int(index)]) == .object, hasEscapedKey: state & 1 == 1,
+            fingerprints: fingerprints ?? 0, needsComparison: fingerprints == nil)
     }
 
     /// A key and its colon.

@@ -230,6 +230,22 @@ func attributesInOrder() throws {
     #expect(text(output) == #"{"note": "Z\u00fcrich \ud83d\ude00\n"}"#)
 }
 
+@Test("attributes without a column are told from the others, wherever they stand and whatever they hold")
+func attributesWithoutColumn() throws {
+    for value in ["1", "$(A)", "ü"] {
+        let others = (0..<80).map { #""x\#($0)":"\#(value)""# }.joined(separator: ",")
+        let event = try event(pushed(event: #"{"kind":"a"}"#, attributes: "\(others),\(attributes)"))
+        #expect(event.message.attributes.count == 90)
+        var output: [UInt8] = []
+        let form = JSONPythonForm(escapesNonASCII: false, escapesDollars: true)
+        event.message.attributes.appendPythonText(to: &output, form: form, omittingColumns: true)
+        let written = try JSONDocument(parsing: output).root
+        #expect(written.members.map { $0.key.string } == (0..<80).map { "x\($0)" })
+        #expect(written.members.allSatisfy { $0.value.string == value })
+        #expect(!text(output).contains("$(") && text(output).hasPrefix(#"{"x0": ""#))
+    }
+}
+
 @Test("a question's Job is made of proven names only")
 func questions() throws {
     func question(_ more: String) throws -> Question {

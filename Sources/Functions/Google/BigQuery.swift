@@ -111,16 +111,19 @@ enum Row {
         writer.member("insertId", bytes: event.insertID)
         writer.key("json")
         writer.beginObject()
-        event.message.attributes.write(.datetime, to: &writer)
-        event.message.attributes.write(.uuid, to: &writer)
+        let attributes = event.message.attributes
+        attributes.write(.datetime, to: &writer)
+        attributes.write(.uuid, to: &writer)
         writer.member("kind", bytes: event.kindBytes)
         writer.key("event")
         guard writer.string(pythonTextOf: event.document.root, form: form, omitting: ["kind"]) else {
             return nil
         }
         writer.key("other_attributes")
-        writer.string { event.appendOtherAttributes(to: &$0, form) }
-        for column in attributeColumns { event.message.attributes.write(column, to: &writer) }
+        writer.string { output in
+            attributes.appendPythonText(to: &output, form: form.insideString, omittingColumns: true)
+        }
+        for column in attributeColumns { attributes.write(column, to: &writer) }
         writer.member("backend", "GoogleCloudPubSub")
         writer.key("backend_metadata")
         writer.string { event.appendBackendMetadata(to: &$0) }
