@@ -122,13 +122,13 @@ struct Attributes: Sendable {
         }
     }
 
-    /// Writes the member called like an attribute, with its value, if there is such an attribute.
-    func write(_ name: AttributeName, to writer: inout JSONWriter) {
+    /// Appends `,"name":"value"` for an attribute that the program reads, if there is such an attribute.
+    func appendMember(_ name: AttributeName, to output: inout [UInt8]) {
         guard let range = valueRange(of: name) else { return }
         if arePlain {
-            writer.member(name.text, plain: bytes, in: range)
+            JSONEscaping.appendMember(name.text, plain: bytes, in: range, to: &output)
         } else {
-            writer.member(name.text, bytes: bytes, in: range)
+            JSONEscaping.appendMember(name.text, bytes[range], to: &output, form: .utf8)
         }
     }
 }

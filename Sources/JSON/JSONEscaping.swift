@@ -76,6 +76,20 @@ public enum JSONEscaping {
         }
     }
 
+    /// As above, for a range of bytes of which it is known that they are printable ASCII without quote and
+    /// backslash: they are not looked at.
+    public static func appendMember(
+        _ name: StaticString, plain bytes: [UInt8], in range: Range<Int>, to output: inout [UInt8]
+    ) {
+        let bytes = bytes.span
+        output.append(addingCapacity: name.utf8CodeUnitCount + 6 + range.count) { span in
+            appendKey(name, hasComma: true, to: &span)
+            span.append(0x22)
+            span.append(copying: bytes, range)
+            span.append(0x22)
+        }
+    }
+
     /// Appends the key of a member, a constant, and its colon.
     ///
     /// Safe for every argument: the room is checked before anything is written.

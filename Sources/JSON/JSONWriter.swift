@@ -180,23 +180,6 @@ public struct JSONWriter: Sendable {
         endValue()
     }
 
-    /// Writes a string that holds another JSON text: a value in Python's form.
-    ///
-    /// The text is escaped while it is written, so that a large event exists once less.
-    ///
-    /// - Returns: what `appendPythonText` returns. When it is false, the string written is of no use.
-    public mutating func string(
-        pythonTextOf value: JSONDocument.Value, form: JSONPythonForm = .standard,
-        omitting omitted: [String] = []
-    ) -> Bool {
-        beginValue()
-        output.append(0x22)
-        let isComplete = value.appendPythonText(to: &output, form: form.insideString, omitting: omitted)
-        output.append(0x22)
-        endValue()
-        return isComplete
-    }
-
     // MARK: Members
 
     /// Writes a member that is a string.
@@ -211,27 +194,6 @@ public struct JSONWriter: Sendable {
     /// Writes a member that is a string of bytes, or of a range of them.
     public mutating func member(_ name: StaticString, bytes: [UInt8], in range: Range<Int>? = nil) {
         member(name, bytes.span, range ?? 0..<bytes.count)
-    }
-
-    /// Writes a member that is a string of printable ASCII without quote and backslash, a range of bytes of
-    /// which that is known: it is not looked at.
-    public mutating func member(_ name: StaticString, plain bytes: [UInt8], in range: Range<Int>) {
-        beginKey()
-        let needsComma = needsComma
-        let bytes = bytes.span
-        output.append(addingCapacity: name.utf8CodeUnitCount + 6 + range.count) { span in
-            JSONEscaping.appendKey(name, hasComma: needsComma, to: &span)
-            span.append(0x22)
-            span.append(copying: bytes, range)
-            span.append(0x22)
-        }
-        hasKey = false
-        endValue()
-    }
-
-    /// Writes a member that is a string of bytes.
-    public mutating func member(_ name: StaticString, bytes: ArraySlice<UInt8>) {
-        member(name, bytes.span, 0..<bytes.count)
     }
 
     /// Key and value in one piece: most of what is written are short members.
