@@ -1,4 +1,4 @@
-internal import Net
+internal import JSON
 
 /// The attributes that the program itself reads; a message may have any others besides.
 enum AttributeName: Int, CaseIterable, Sendable {
@@ -41,18 +41,18 @@ enum AttributeName: Int, CaseIterable, Sendable {
     }
 
     /// The attribute called so, if it is one of these.
-    init?(_ name: ArraySlice<UInt8>) {
+    init?(_ name: Span<UInt8>) {
         guard let candidate = Self.candidate(name), name.equals(candidate.text) else { return nil }
         self = candidate
     }
 
     /// The only attribute that could be called so, told by the name's length, and where two have the same by
     /// its first letter.
-    private static func candidate(_ name: ArraySlice<UInt8>) -> AttributeName? {
+    private static func candidate(_ name: Span<UInt8>) -> AttributeName? {
         switch name.count {
-        case 4: name.first == UInt8(ascii: "u") ? .uuid : .cpus
+        case 4: name[0] == UInt8(ascii: "u") ? .uuid : .cpus
         case 6:
-            switch name.first {
+            switch name[0] {
             case UInt8(ascii: "p"): .parent
             case UInt8(ascii: "s"): .sender
             default: .memory
@@ -60,7 +60,7 @@ enum AttributeName: Int, CaseIterable, Sendable {
         case 8: .datetime
         case 9: .recipient
         case 10: .originator
-        case 11: name.first == UInt8(ascii: "s") ? .senderType : .retryCount
+        case 11: name[0] == UInt8(ascii: "s") ? .senderType : .retryCount
         case 13: .questionUUID
         case 17: .ephemeralStorage
         case 18: .senderSDKVersion

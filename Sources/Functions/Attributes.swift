@@ -5,48 +5,44 @@ internal import JSON
 /// All of them are ranges of one block of bytes, which usually is the request's own body: a message of a
 /// hundred attributes costs one array.
 struct Attributes: Sendable {
-    private struct Entry {
-        var name: Range<Int>
-        var value: Range<Int>
-        /// Whether it has a column of its own in the events table.
-        var isColumn = false
-    }
+    private typealias Place = JSONDocument.StringMembers.Place
 
-    /// What the ranges are of.
+    /// What the places are in.
     let bytes: [UInt8]
-    private let entries: [Entry]
-    /// Where the attributes that the program reads stand, by their number; -1 where a message has none. Found
-    /// once, so that each look-up is one step.
-    private let places: InlineArray<15, Int32>
+    private let places: [Place]
+    /// Which attribute of the message each one is that the program reads, by its number; -1 where a message
+    /// has none. Found once, so that each look-up is one step.
+    private let indices: InlineArray<15, Int32>
+    /// A bit for each of the first 64, the first one's lowest: whether it has a column of its own in the
+    /// events table.
+    private let columns: UInt64
+    /// Whether all names and values are known to be printable ASCII without quote and backslash.
+    private let arePlain: Bool
 
     /// No attributes.
-    init() { self.init(bytes: [], entries: []) }
+    init() { self.init(bytes: [], places: [], arePlain: true) }
 
-    private init(bytes: [UInt8], entries: [Entry]) {
-        var places = InlineArray<15, Int32>(repeating: -1)
-        var entries = entries
-        for position in entries.indices {
-            guard let known = AttributeName(bytes[entries[position].name]) else { continue }
-            places[known.rawValue] = Int32(position)
-            entries[position].isColumn = known.isColumn
+    private init(bytes: [UInt8], places: [Place], arePlain: Bool) {
+        var indices = InlineArray<15, Int32>(repeating: -1)
+        var columns: UInt64 = 0
+        let span = bytes.span
+        for index in places.indices {
+            guard let known = AttributeName(span.extracting(places[index].name)) else { continue }
+            indices[known.rawValue] = Int32(index)
+            if known.isColumn, index < UInt64.bitWidth { columns |= 1 &<< UInt64(index) }
         }
         self.bytes = bytes
-        self.entries = entries
         self.places = places
+        self.indices = indices
+        self.columns = columns
+        self.arePlain = arePlain
     }
 
     /// The members of an object; nil where a value is no string.
     init?(_ object: JSONDocument.Value) {
-        var entries: [Entry] = []
-        entries.reserveCapacity(16)
-        var isInPlace = !object.hasEqualKeys
-        let areStrings = object.forEachStringMember { name, value, hasEscapes in
-            entries.append(Entry(name: name, value: value))
-            if hasEscapes { isInPlace = false }
-        }
-        guard areStrings else { return nil }
-        if isInPlace {
-            self.init(bytes: object.document.source, entries: entries)
+        guard let members = object.stringMembers else { return nil }
+        if members.areInPlace {
+            self.init(bytes: object.document.source, places: members.places, arePlain: members.arePlain)
         } else {
             self.init(object.members.map { ($0.key.stringBytes ?? [], $0.value.stringBytes ?? []) })
         }
@@ -55,35 +51,41 @@ struct Attributes: Sendable {
     /// Names and values. Of equal names the last value is taken, at the first one's place.
     init(_ pairs: [(name: [UInt8], value: [UInt8])]) {
         var bytes: [UInt8] = []
-        var entries: [Entry] = []
-        var places: [[UInt8]: Int] = [:]
+        var places: [Place] = []
+        var indices: [[UInt8]: Int] = [:]
         for (name, value) in pairs {
             let start = bytes.count
             bytes += name
             bytes += value
-            let entry = Entry(name: start..<start + name.count, value: start + name.count..<bytes.count)
-            if let place = places[name] {
-                entries[place] = entry
+            let place = Place(name: start..<start + name.count, value: start + name.count..<bytes.count)
+            if let index = indices[name] {
+                places[index] = place
             } else {
-                places[name] = entries.count
-                entries.append(entry)
+                indices[name] = places.count
+                places.append(place)
             }
         }
-        self.init(bytes: bytes, entries: entries)
+        self.init(bytes: bytes, places: places, arePlain: false)
     }
 
     /// How many there are.
-    var count: Int { entries.count }
+    var count: Int { places.count }
 
     /// Where the name of the attribute at `index` stands in `bytes`.
-    func nameRange(at index: Int) -> Range<Int> { entries[index].name }
+    func nameRange(at index: Int) -> Range<Int> { places[index].name }
 
     /// Where the value of the attribute at `index` stands in `bytes`.
-    func valueRange(at index: Int) -> Range<Int> { entries[index].value }
+    func valueRange(at index: Int) -> Range<Int> { places[index].value }
+
+    /// Whether the attribute at `index` has a column of its own in the events table.
+    private func isColumn(at index: Int) -> Bool {
+        if index < UInt64.bitWidth { return columns &>> UInt64(index) & 1 == 1 }
+        return AttributeName(bytes.span.extracting(places[index].name))?.isColumn ?? false
+    }
 
     /// Whether the attribute at `index` is called `name`.
     func isNamed(_ name: String, at index: Int) -> Bool {
-        let range = entries[index].name
+        let range = places[index].name
         guard range.count == name.utf8.count else { return false }
         var position = range.lowerBound
         for byte in name.utf8 {
@@ -100,13 +102,13 @@ struct Attributes: Sendable {
 
     /// Where the value of an attribute that the program reads stands in `bytes`; nil where there is none.
     func valueRange(of name: AttributeName) -> Range<Int>? {
-        let place = places[name.rawValue]
-        return place < 0 ? nil : entries[Int(place)].value
+        let index = indices[name.rawValue]
+        return index < 0 ? nil : places[Int(index)].value
     }
 
     /// The value of an attribute; nil where there is none of this name.
     subscript(name: String) -> ArraySlice<UInt8>? {
-        for index in entries.indices where isNamed(name, at: index) { return bytes[entries[index].value] }
+        for index in places.indices where isNamed(name, at: index) { return bytes[places[index].value] }
         return nil
     }
 
@@ -115,19 +117,18 @@ struct Attributes: Sendable {
     func appendPythonText(
         to output: inout [UInt8], form: JSONPythonForm = .standard, omittingColumns: Bool = false
     ) {
-        output.append(0x7B)
-        var isFirst = true
-        for entry in entries where !(omittingColumns && entry.isColumn) {
-            if !isFirst {
-                output.append(0x2C)
-                output.append(0x20)
-            }
-            isFirst = false
-            JSONPythonText.appendString(bytes, in: entry.name, to: &output, form: form)
-            output.append(0x3A)
-            output.append(0x20)
-            JSONPythonText.appendString(bytes, in: entry.value, to: &output, form: form)
+        JSONPythonText.appendObject(places, of: bytes, arePlain: arePlain, to: &output, form: form) {
+            !(omittingColumns && isColumn(at: $0))
         }
-        output.append(0x7D)
+    }
+
+    /// Appends `,"name":"value"` for an attribute that the program reads, if there is such an attribute.
+    func appendMember(_ name: AttributeName, to output: inout [UInt8]) {
+        guard let range = valueRange(of: name) else { return }
+        if arePlain {
+            JSONEscaping.appendMember(name.text, plain: bytes, in: range, to: &output)
+        } else {
+            JSONEscaping.appendMember(name.text, bytes[range], to: &output, form: .utf8)
+        }
     }
 }

@@ -45,8 +45,7 @@ enum CloudEvent {
         if type.isCloudEvent {
             if isStructured(root) { return try structured(root) }
         } else if isBinary(fields) {
-            guard let message = root["message"], message.isObject else { throw .noMessage }
-            return wrapped(message, in: root, form: .binary)
+            return try wrapped(root, form: .binary)
         }
         guard let message = push(root) ?? legacy(root) else { throw .noForm }
         guard type.isJSON || hasCloudEventFields(fields) else { throw .contentType }
@@ -84,40 +83,37 @@ enum CloudEvent {
             else { throw .noMessage }
             body = document.root
         }
-        guard let body, let message = body["message"], message.isObject else { throw .noMessage }
-        return wrapped(message, in: body, form: .structured)
+        guard let body else { throw .noMessage }
+        return try wrapped(body, form: .structured)
     }
 
     private static func wrapped(
-        _ message: JSONDocument.Value, in body: JSONDocument.Value, form: PubSubMessage.Form
-    ) -> PubSubMessage {
-        var result = PubSubMessage(message, form: form)
-        result.subscription = body["subscription"]?.stringBytes
-        result.deliveryAttempt = body["deliveryAttempt"]?.integer ?? result.deliveryAttempt
-        return result
+        _ body: JSONDocument.Value, form: PubSubMessage.Form
+    ) throws(NotAnEvent) -> PubSubMessage {
+        let envelope = PushEnvelope(of: body)
+        guard let message = envelope.message, message.isObject else { throw .noMessage }
+        return PubSubMessageMembers(of: message).message(in: envelope, form: form)
     }
 
     /// `{"message":{…,"messageId":"…"},"subscription":"…"}`
     private static func push(_ root: JSONDocument.Value) -> PubSubMessage? {
-        guard root["context"] == nil, let message = root["message"], message.isObject,
-            message["messageId"]?.isString == true || message["message_id"]?.isString == true,
-            root["subscription"]?.isString == true
+        let envelope = PushEnvelope(of: root)
+        guard envelope.context == nil, envelope.subscription?.isString == true,
+            let message = envelope.message, message.isObject
         else { return nil }
-        return wrapped(message, in: root, form: .push)
+        let members = PubSubMessageMembers(of: message)
+        return members.hasID ? members.message(in: envelope, form: .push) : nil
     }
 
     /// `{"context":{"eventId","timestamp","eventType","resource"},"data":{…}}`, or all of it flat.
     private static func legacy(_ root: JSONDocument.Value) -> PubSubMessage? {
         let context = root["context"] ?? root
-        guard let eventID = context["eventId"]?.stringBytes, let type = context["eventType"],
+        guard let eventID = context["eventId"]?.stringSlice, let type = context["eventType"],
             type.equals("google.pubsub.topic.publish")
                 || type.equals("providers/cloud.pubsub/eventTypes/topic.publish"),
             let data = root["data"], data.isObject
         else { return nil }
-        var message = PubSubMessage(data, form: .legacy)
-        message.messageID = message.messageID ?? eventID
-        message.publishTime = message.publishTime ?? context["timestamp"]?.stringBytes
-        return message
+        return PubSubMessageMembers(of: data).message(in: PushEnvelope(), form: .legacy, orElseID: eventID)
     }
 }
 
@@ -156,15 +152,11 @@ private enum UnwrappedPush {
                 attributes.append((name, Array(value)))
             }
         }
-        var message = PubSubMessage(form: .unwrapped)
-        message.data = body
-        message.attributes = Attributes(attributes)
-        message.messageID = fields["x-goog-pubsub-message-id"].map(Array.init)
-        message.subscription = fields["x-goog-pubsub-subscription-name"].map(Array.init)
-        message.publishTime = fields["x-goog-pubsub-publish-time"].map(Array.init)
         // The emulator has another spelling than the service.
         let key = fields["x-goog-pubsub-ordering-key"] ?? fields["x-goog-ordering-key"]
-        message.orderingKey = key.map(Array.init)
-        return message
+        return PubSubMessage(
+            form: .unwrapped, data: body, attributes: Attributes(attributes),
+            messageID: fields["x-goog-pubsub-message-id"], orderingKey: key,
+            subscription: fields["x-goog-pubsub-subscription-name"])
     }
 }

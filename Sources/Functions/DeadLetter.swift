@@ -6,6 +6,7 @@ enum DeadLetter {
     /// it as it is, the whole request travels as data. Nil where Pub/Sub can take neither.
     static func message(of message: PubSubMessage, requestBody: [UInt8], reason: String) -> OutgoingMessage? {
         var letter: OutgoingMessage
+        let orderingKey = message.orderingKey.map(Array.init)
         if message.isPublishable {
             let attributes = message.attributes
             guard attributes.count <= EventLimits.deadLetterAttributesMax else { return nil }
@@ -16,12 +17,12 @@ enum DeadLetter {
                 )
             }
             guard pairs.allSatisfy({ isAllowed($0.name, $0.value) }) else { return nil }
-            letter = OutgoingMessage(data: message.data, attributes: pairs, orderingKey: message.orderingKey)
+            letter = OutgoingMessage(data: message.data, attributes: pairs, orderingKey: orderingKey)
         } else {
-            letter = OutgoingMessage(data: requestBody, attributes: [], orderingKey: message.orderingKey)
+            letter = OutgoingMessage(data: requestBody, attributes: [], orderingKey: orderingKey)
             letter.attributes.append((Array("twined-dead-letter-form".utf8), Array("request".utf8)))
         }
-        append("reason", Array(reason.utf8), to: &letter)
+        append("reason", Array(reason.utf8)[...], to: &letter)
         append("subscription", message.subscription, to: &letter)
         append("message-id", message.messageID, to: &letter)
         let size = letter.attributes.reduce(letter.data.count) { $0 + $1.name.count + $1.value.count }
@@ -34,7 +35,8 @@ enum DeadLetter {
             && value.count <= EventLimits.attributeValueBytesMax && !name.starts(with: "goog".utf8)
     }
 
-    private static func append(_ name: String, _ value: [UInt8]?, to letter: inout OutgoingMessage) {
+    private static func append(_ name: String, _ value: ArraySlice<UInt8>?, to letter: inout OutgoingMessage)
+    {
         guard let value, !value.isEmpty else { return }
         letter.attributes.append(
             (

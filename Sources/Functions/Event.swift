@@ -1,4 +1,5 @@
 internal import JSON
+internal import Net
 
 /// One event of the service network: a message that can be stored. Immutable, and a class, so that handing it
 /// on costs one reference and not those of all its parts.
@@ -12,7 +13,7 @@ final class Event: Sendable {
     /// The event's `kind` as it is written in the document; always a string.
     let kindValue: JSONDocument.Value
     /// What the `kind` stands for, in UTF-8.
-    let kindBytes: [UInt8]
+    let kindBytes: ArraySlice<UInt8>
     let kind: Kind
 
     /// Takes a message for an event, or says why it can be none.
@@ -25,14 +26,15 @@ final class Event: Sendable {
         }
         guard document.root.isObject else { throw .eventNotObject }
         guard let kind = document.root["kind"] else { throw .kindMissing }
-        guard let kindBytes = kind.stringBytes else { throw .kindNotString }
+        guard let kindBytes = kind.stringSlice else { throw .kindNotString }
         self.kindBytes = kindBytes
         kindValue = kind
         self.kind =
-            kind.equals("question")
+            kindBytes.equals("question")
             ? .question
-            : kind.equals("cancellation") ? .cancellation : kind.equals("exception") ? .exception : .other
-        for name in AttributeName.required where message.attributes[name] == nil {
+            : kindBytes.equals("cancellation")
+                ? .cancellation : kindBytes.equals("exception") ? .exception : .other
+        for name in AttributeName.required where message.attributes.valueRange(of: name) == nil {
             throw .attributeMissing(name.description)
         }
         self.message = message

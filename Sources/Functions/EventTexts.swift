@@ -1,40 +1,9 @@
 internal import JSON
 internal import Net
 
-/// The texts that an event becomes: in its row, and in its Job's arguments.
 extension Event {
     /// What makes BigQuery recognise a redelivery.
-    var insertID: [UInt8] { InsertID.of(uuid: uuid, sha256: Crypto.sha256) }
-
-    /// Appends every attribute that has no column, as a JSON object in Python's form that stands inside a
-    /// string.
-    func appendOtherAttributes(to output: inout [UInt8], _ form: JSONPythonForm) {
-        message.attributes.appendPythonText(to: &output, form: form.insideString, omittingColumns: true)
-    }
-
-    /// Appends `{"message_id": …, "ordering_key": …}`, null where there is none, as it stands inside a
-    /// string.
-    func appendBackendMetadata(to output: inout [UInt8]) {
-        output.append(literal: #"{\"message_id\": "#)
-        Self.append(message.messageID, to: &output)
-        output.append(literal: #", \"ordering_key\": "#)
-        Self.append(message.orderingKey, to: &output)
-        output.append(UInt8(ascii: "}"))
-    }
-
-    /// Writes the member called like an attribute, with its value, if there is such an attribute.
-    func writeAttribute(_ name: AttributeName, to writer: inout JSONWriter) {
-        guard let range = message.attributes.valueRange(of: name) else { return }
-        writer.member(name.text, bytes: message.attributes.bytes, in: range)
-    }
-
-    private static func append(_ value: [UInt8]?, to output: inout [UInt8]) {
-        if let value {
-            JSONPythonText.appendString(value, to: &output, form: JSONPythonForm.standard.insideString)
-        } else {
-            output.append(literal: "null")
-        }
-    }
+    var insertID: ArraySlice<UInt8> { InsertID.of(uuid: uuid, sha256: Crypto.sha256) }
 }
 
 extension [UInt8] {

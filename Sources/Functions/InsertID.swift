@@ -5,8 +5,8 @@ enum InsertID {
 
     /// The `insertId` of an event's row: its uuid, or where that is too long the SHA-256 of it in
     /// hexadecimal.
-    static func of(uuid: some Collection<UInt8>, sha256: ([UInt8]) -> [UInt8]) -> [UInt8] {
-        uuid.count <= bytesMax ? Array(uuid) : Hexadecimal.encode(sha256(Array(uuid)))
+    static func of(uuid: ArraySlice<UInt8>, sha256: ([UInt8]) -> [UInt8]) -> ArraySlice<UInt8> {
+        uuid.count <= bytesMax ? uuid : Hexadecimal.encode(sha256(Array(uuid)))[...]
     }
 }
 

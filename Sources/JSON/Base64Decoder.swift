@@ -97,34 +97,43 @@ struct Base64Decoder {
         return unsafe bytes.withUnsafeBytes { source in
             unsafe placed.withUnsafeBufferPointer { placed in
                 unsafe output.withUnsafeMutableBufferPointer { buffer, count in
-                    let target = UnsafeMutableRawBufferPointer(buffer)
-                    for eight in 0..<eights {
-                        let word = unsafe source.loadUnaligned(
-                            fromByteOffset: start + eight * 8, as: UInt64.self)
-                        guard let bits = unsafe bits(UInt64(littleEndian: word), placed) else {
-                            return start + eight * 8
-                        }
-                        unsafe target.storeBytes(
-                            of: (bits << 16).bigEndian, toByteOffset: count, as: UInt64.self)
-                        count += 6
-                    }
-                    return start + eights * 8
+                    guard let source = source.baseAddress, let placed = placed.baseAddress,
+                        let buffer = buffer.baseAddress
+                    else { return start }
+                    let decoded = unsafe decode(
+                        eights: eights, source + start, placed, into: UnsafeMutableRawPointer(buffer + count))
+                    count += decoded * 6
+                    return start + decoded * 8
                 }
             }
         }
     }
 
-    /// The 48 bits of eight characters, the lowest byte first; nil where one is not in the alphabet.
+    /// Decodes up to so many times eight characters, and returns how many times it did.
     @inline(__always)
-    private static func bits(_ characters: UInt64, _ placed: UnsafeBufferPointer<UInt32>) -> UInt64? {
-        let first = unsafe bits(UInt32(truncatingIfNeeded: characters), placed)
-        let second = unsafe bits(UInt32(truncatingIfNeeded: characters >> 32), placed)
-        return (first | second) >> 24 == 0 ? UInt64(first) << 24 | UInt64(second) : nil
+    private static func decode(
+        eights: Int, _ source: UnsafeRawPointer, _ placed: UnsafePointer<UInt32>,
+        into target: UnsafeMutableRawPointer
+    ) -> Int {
+        var source = unsafe source
+        var target = unsafe target
+        for eight in 0..<eights {
+            let first = unsafe bits(
+                UInt32(littleEndian: source.loadUnaligned(as: UInt32.self)), placed)
+            let second = unsafe bits(
+                UInt32(littleEndian: source.loadUnaligned(fromByteOffset: 4, as: UInt32.self)), placed)
+            guard first | second < 1 << 24 else { return eight }
+            let bits = UInt64(first) << 40 | UInt64(second) << 16
+            unsafe target.storeBytes(of: bits.bigEndian, as: UInt64.self)
+            unsafe source += 8
+            unsafe target += 6
+        }
+        return eights
     }
 
-    /// The 24 bits of four characters; a bit more where one is not in the alphabet.
+    /// The 24 bits of four characters, the lowest byte first; a bit more where one is not in the alphabet.
     @inline(__always)
-    private static func bits(_ characters: UInt32, _ placed: UnsafeBufferPointer<UInt32>) -> UInt32 {
+    private static func bits(_ characters: UInt32, _ placed: UnsafePointer<UInt32>) -> UInt32 {
         unsafe placed[Int(characters & 0xFF)] | placed[256 + Int(characters >> 8 & 0xFF)]
             | placed[512 + Int(characters >> 16 & 0xFF)] | placed[768 + Int(characters >> 24)]
     }

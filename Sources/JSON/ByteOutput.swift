@@ -26,48 +26,58 @@ extension OutputSpan<UInt8> {
         precondition(
             start >= 0 && start <= end && end <= bytes.count && end - start + 8 <= freeCapacity,
             "a run stays within its source and its room")
-        var position = start
+        var copied = 0
         unsafe bytes.withUnsafeBytes { source in
             unsafe withUnsafeMutableBufferPointer { buffer, count in
                 guard let source = source.baseAddress, let buffer = buffer.baseAddress else { return }
-                let target = unsafe UnsafeMutableRawPointer(buffer + count)
-                while position < end {
-                    let word = unsafe Self.word(of: source, at: position, end: bytes.count)
-                    let special = WordMask.special(word)
-                    unsafe target.storeBytes(of: word, toByteOffset: position - start, as: UInt64.self)
-                    if special != 0 {
-                        position = min(position + special.trailingZeroBitCount >> 3, end)
-                        break
-                    }
-                    position = min(position + 8, end)
-                }
-                count += position - start
+                copied = unsafe Self.copyPlainRun(
+                    source + start, readable: bytes.count - start, end - start,
+                    UnsafeMutableRawPointer(buffer + count))
+                count += copied
             }
         }
-        return position
+        return start + copied
     }
 
-    /// The eight bytes at `position`, or as many as there are before `end`, the first one lowest, and zeros.
+    /// Copies up to `length` bytes by words, of which `readable` may be read, and returns how many are plain.
     @inline(__always)
-    private static func word(of source: UnsafeRawPointer, at position: Int, end: Int) -> UInt64 {
-        if position + 8 <= end {
-            return UInt64(
-                littleEndian: unsafe source.loadUnaligned(fromByteOffset: position, as: UInt64.self))
+    private static func copyPlainRun(
+        _ source: UnsafeRawPointer, readable: Int, _ length: Int, _ target: UnsafeMutableRawPointer
+    ) -> Int {
+        let wordsEnd = min(length, readable - 7)
+        var offset = 0
+        while offset < wordsEnd {
+            let word = UInt64(
+                littleEndian: unsafe source.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+            unsafe target.storeBytes(of: word.littleEndian, toByteOffset: offset, as: UInt64.self)
+            let special = WordMask.special(word)
+            if special != 0 { return min(offset + special.trailingZeroBitCount >> 3, length) }
+            offset += 8
         }
-        return unsafe lastWord(of: source, at: position, end: end)
+        if offset >= length { return length }
+        return unsafe copyPlainEnd(source, readable: readable, offset, length, target)
     }
 
-    private static func lastWord(of source: UnsafeRawPointer, at position: Int, end: Int) -> UInt64 {
-        if end >= 8 {
-            let last = unsafe source.loadUnaligned(fromByteOffset: end - 8, as: UInt64.self)
-            return UInt64(littleEndian: last) >> UInt64((position + 8 - end) * 8)
+    /// Goes on where fewer than eight bytes are left of the source: with its last word, some of whose bytes
+    /// are copied for the second time, or byte by byte where it has none.
+    private static func copyPlainEnd(
+        _ source: UnsafeRawPointer, readable: Int, _ start: Int, _ length: Int,
+        _ target: UnsafeMutableRawPointer
+    ) -> Int {
+        let last = readable - 8
+        if last >= 0 {
+            let word = UInt64(
+                littleEndian: unsafe source.loadUnaligned(fromByteOffset: last, as: UInt64.self))
+            unsafe target.storeBytes(of: word.littleEndian, toByteOffset: last, as: UInt64.self)
+            let special = WordMask.special(word)
+            return special == 0 ? length : min(last + special.trailingZeroBitCount >> 3, length)
         }
-        var word: UInt64 = 0
-        for offset in 0..<end - position {
-            let byte = unsafe source.load(fromByteOffset: position + offset, as: UInt8.self)
-            word |= UInt64(byte) << UInt64(offset * 8)
+        for offset in start..<length {
+            let byte = unsafe source.load(fromByteOffset: offset, as: UInt8.self)
+            if WordMask.isSpecial(byte) { return offset }
+            unsafe target.storeBytes(of: byte, toByteOffset: offset, as: UInt8.self)
         }
-        return word
+        return length
     }
 
     /// Appends text that is known when the program is built, and is ASCII.

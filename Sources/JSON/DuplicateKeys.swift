@@ -5,30 +5,27 @@
 enum DuplicateKeys {
     static let pairwiseMax = 16
 
-    /// Takes note of the key at `key`, the newest of `object`. It is compared with those before it at once,
-    /// where its fingerprint was seen and that costs little; else at the object's end.
+    /// Takes note of the key at `content`, the newest of `object`. True where its fingerprint was seen and
+    /// it costs little to compare it with those before it at once; else they are compared at the object's
+    /// end.
     @inline(__always)
-    static func note(
-        _ tag: Tag, keyAt key: Int, in object: inout JSONParser.OpenContainer, on tape: Span<UInt32>,
-        _ bytes: Span<UInt8>
-    ) {
+    static func mayRepeat(
+        _ tag: Tag, _ bytes: Span<UInt8>, _ content: Range<Int>, in object: inout JSONParser.OpenContainer
+    ) -> Bool {
         object.memberCount += 1
         if tag == .escapedString {
             object.hasEscapedKey = true
             object.needsComparison = true
         }
-        if object.needsComparison { return }
+        if object.needsComparison { return false }
         if object.memberCount > pairwiseMax {
             object.needsComparison = true
-            return
+            return false
         }
-        let bit = UInt64(1) << fingerprint(bytes, Tape.offset(of: tape[key]), Int(tape[key + 1]))
-        if object.fingerprints & bit != 0,
-            stands(key, before: key, from: object.tapeIndex + 3, on: tape, bytes)
-        {
-            object.hasEqualKeys = true
-        }
+        let bit = fingerprint(bytes, content)
+        let isSeen = object.fingerprints & bit != 0
         object.fingerprints |= bit
+        return isSeen
     }
 
     /// Whether some key of a complete object stands twice.
@@ -43,7 +40,7 @@ enum DuplicateKeys {
         let end = Int(tape[index + 1])
         var fingerprints: UInt64 = 0
         while key < end {
-            let bit = UInt64(1) << fingerprint(bytes, Tape.offset(of: tape[key]), Int(tape[key + 1]))
+            let bit = fingerprint(bytes, Tape.content(tape[key], tape[key + 1]))
             if fingerprints & bit != 0, stands(key, before: key, from: index + 3, on: tape, bytes) {
                 return true
             }
@@ -54,7 +51,7 @@ enum DuplicateKeys {
     }
 
     /// Whether the key at `key` stands in its object earlier as well. Keys without escapes.
-    private static func stands(
+    static func stands(
         _ key: Int, before end: Int, from start: Int, on tape: Span<UInt32>, _ bytes: Span<UInt8>
     ) -> Bool {
         let offset = Tape.offset(of: tape[key])
@@ -71,15 +68,28 @@ enum DuplicateKeys {
         return false
     }
 
-    /// Six bits that two different keys seldom share.
+    /// One bit of 64, which two different keys seldom share: made of a key's length and its last bytes.
     @inline(__always)
-    private static func fingerprint(_ bytes: Span<UInt8>, _ offset: Int, _ length: Int) -> UInt64 {
-        guard length > 0 else { return 0 }
-        let first = UInt64(bytes[offset])
-        let middle = UInt64(bytes[offset + length / 2])
-        let last = UInt64(bytes[offset + length - 1])
-        let mixed = UInt64(truncatingIfNeeded: length) << 24 | first << 16 | middle << 8 | last
-        return (mixed &* 0x9E37_79B9_7F4A_7C15) >> 58
+    private static func fingerprint(_ bytes: Span<UInt8>, _ content: Range<Int>) -> UInt64 {
+        let mixed =
+            (lastBytes(of: bytes, content) ^ UInt64(truncatingIfNeeded: content.count))
+            &* 0x9E37_79B9_7F4A_7C15
+        return 1 &<< (mixed &>> 58)
+    }
+
+    /// The last bytes of a text, up to eight, the last one highest.
+    @inline(__always)
+    private static func lastBytes(of bytes: Span<UInt8>, _ content: Range<Int>) -> UInt64 {
+        guard content.upperBound >= 8 else { return lastBytes(ofFirst: bytes, content) }
+        let word = loadWord(bytes, at: content.upperBound - 8)
+        return content.count < 8 ? word >> UInt64(8 * (8 - content.count)) : word
+    }
+
+    /// As above, for a key among the first eight bytes of all.
+    private static func lastBytes(ofFirst bytes: Span<UInt8>, _ content: Range<Int>) -> UInt64 {
+        var word: UInt64 = 0
+        for position in content.reversed() { word = word << 8 | UInt64(bytes[position]) }
+        return word
     }
 
     private static func existByHashing(
@@ -167,24 +177,4 @@ struct KeyTable {
         Unescaping.append(bytes, otherRange, to: &otherContent)
         return content == otherContent
     }
-}
-
-@inline(__always)
-func bytesAreEqual(_ bytes: Span<UInt8>, _ first: Int, _ second: Int, count: Int) -> Bool {
-    bytesAreEqual(bytes.extracting(first..<first + count), bytes, at: second)
-}
-
-/// Whether `text` stands in `bytes` at `offset`, where there must be room for it.
-@inline(__always)
-func bytesAreEqual(_ text: Span<UInt8>, _ bytes: Span<UInt8>, at offset: Int) -> Bool {
-    var index = 0
-    while index + 8 <= text.count {
-        guard loadWord(text, at: index) == loadWord(bytes, at: offset + index) else { return false }
-        index += 8
-    }
-    while index < text.count {
-        guard text[index] == bytes[offset + index] else { return false }
-        index += 1
-    }
-    return true
 }

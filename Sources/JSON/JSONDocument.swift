@@ -82,11 +82,11 @@ extension JSONDocument.Value {
     /// Whether this is `null`.
     public var isNull: Bool { tag == .null }
     /// Whether this is a string.
-    public var isString: Bool { kind == .string }
+    public var isString: Bool { Tape.isString(word) }
     /// Whether this is an array.
     public var isArray: Bool { tag == .array }
     /// Whether this is an object.
-    public var isObject: Bool { kind == .object }
+    public var isObject: Bool { Tape.isObject(word) }
 
     /// `true` or `false`, nil for anything else.
     public var bool: Bool? {
@@ -135,6 +135,13 @@ extension JSONDocument.Value {
         return content
     }
 
+    /// As `stringBytes`, but a part of the source where that holds no escape: nothing is copied, and all of
+    /// the source is kept as long as the part is.
+    public var stringSlice: ArraySlice<UInt8>? {
+        guard let range = contentRange else { return nil }
+        return hasEscapes ? stringBytes?[...] : document.source[range]
+    }
+
     /// A string's content as a `String`; nil for anything else, and where a lone surrogate stands.
     public var string: String? {
         guard let range = contentRange else { return nil }
@@ -166,9 +173,10 @@ extension JSONDocument.Value {
     private static func matches(
         _ text: Span<UInt8>, stringAt index: Int, on tape: Span<UInt32>, _ source: Span<UInt8>
     ) -> Bool {
+        let word = tape[index]
         let length = Int(tape[index + 1])
-        let offset = Tape.offset(of: tape[index])
-        if Tape.tag(of: tape[index]) == .escapedString {
+        let offset = Tape.offset(of: word)
+        if Tape.tag(of: word) == .escapedString {
             return matches(text, escaped: offset..<offset + length, source)
         }
         return length == text.count && bytesAreEqual(text, source, at: offset)
@@ -208,18 +216,26 @@ extension JSONDocument.Value {
     public func member(named key: [UInt8]) -> JSONDocument.Value? { find(key.span) }
 
     private func find(_ name: Span<UInt8>) -> JSONDocument.Value? {
-        let words = document.tape
-        let tape = words.span
-        let source = document.source
         guard isObject else { return nil }
-        let end = Int(tape[index + 1])
-        let isUnique = tag == .object
-        var found: JSONDocument.Value?
-        var key = index + 3
+        let words = document.tape
+        let source = document.source
+        guard let value = Self.valueIndex(of: name, inObjectAt: index, on: words.span, source.span) else {
+            return nil
+        }
+        return JSONDocument.Value(document: document, index: value)
+    }
+
+    private static func valueIndex(
+        of name: Span<UInt8>, inObjectAt object: Int, on tape: Span<UInt32>, _ source: Span<UInt8>
+    ) -> Int? {
+        let end = Int(tape[object + 1])
+        let isUnique = Tape.tag(of: tape[object]) == .object
+        var found: Int?
+        var key = object + 3
         while key < end {
-            if Self.matches(name, stringAt: key, on: tape, source.span) {
-                found = JSONDocument.Value(document: document, index: key + 2)
-                if isUnique { return found }
+            if matches(name, stringAt: key, on: tape, source) {
+                found = key + 2
+                if isUnique { break }
             }
             key = Tape.next(after: key + 2, on: tape)
         }

@@ -76,13 +76,40 @@ public enum JSONEscaping {
         }
     }
 
+    /// As above, for a range of bytes of which it is known that they are printable ASCII without quote and
+    /// backslash: they are not looked at.
+    public static func appendMember(
+        _ name: StaticString, plain bytes: [UInt8], in range: Range<Int>, to output: inout [UInt8]
+    ) {
+        let bytes = bytes.span
+        output.append(addingCapacity: name.utf8CodeUnitCount + 6 + range.count) { span in
+            appendKey(name, hasComma: true, to: &span)
+            span.append(0x22)
+            span.append(copying: bytes, range)
+            span.append(0x22)
+        }
+    }
+
     /// Appends the key of a member, a constant, and its colon.
+    ///
+    /// Safe for every argument: the room is checked before anything is written.
+    @inline(__always)
     static func appendKey(_ key: StaticString, hasComma: Bool, to span: inout OutputSpan<UInt8>) {
-        if hasComma { span.append(0x2C) }
-        span.append(0x22)
-        span.append(key)
-        span.append(0x22)
-        span.append(0x3A)
+        let length = key.utf8CodeUnitCount
+        precondition(length + 4 <= span.freeCapacity, "there is room for a key")
+        unsafe span.withUnsafeMutableBufferPointer { buffer, count in
+            guard let base = buffer.baseAddress else { return }
+            var target = unsafe base + count
+            if hasComma {
+                unsafe target.initialize(to: 0x2C)
+                unsafe target += 1
+            }
+            unsafe target.initialize(to: 0x22)
+            unsafe (target + 1).initialize(from: key.utf8Start, count: length)
+            unsafe (target + 1 + length).initialize(to: 0x22)
+            unsafe (target + 2 + length).initialize(to: 0x3A)
+            count += length + (hasComma ? 4 : 3)
+        }
     }
 
     /// Room enough for `count` bytes, the last of which may begin a character of four.
@@ -91,23 +118,35 @@ public enum JSONEscaping {
 
     /// Escapes from `start` until `end` is reached or passed, and returns the position that was reached: a
     /// character that begins before `end` is written whole, but nothing at or behind `limit` is looked at.
+    @inline(never)
     static func append(
+        _ bytes: Span<UInt8>, _ start: Int, to end: Int, within limit: Int,
+        _ output: inout OutputSpan<UInt8>, _ form: Form
+    ) -> Int {
+        let position = output.append(plainRunOf: bytes, from: start, to: end)
+        return position < end ? escape(bytes, position, to: end, within: limit, &output, form) : position
+    }
+
+    /// As above, from a byte on that cannot stand as it is.
+    @inline(never)
+    private static func escape(
         _ bytes: Span<UInt8>, _ start: Int, to end: Int, within limit: Int,
         _ output: inout OutputSpan<UInt8>, _ form: Form
     ) -> Int {
         var position = start
         while position < end {
-            position = output.append(plainRunOf: bytes, from: position, to: end)
-            guard position < end else { break }
             let byte = bytes[position]
             if byte < 0x80 {
                 append(ascii: byte, to: &output, form)
                 position += 1
-                continue
+            } else {
+                // Text in another script comes in runs.
+                while position < end, bytes[position] >= 0x80 {
+                    position = append(nonASCIIAt: position, of: bytes, within: limit, to: &output, form)
+                }
             }
-            // Text in another script comes in runs.
-            while position < end, bytes[position] >= 0x80 {
-                position = append(nonASCIIAt: position, of: bytes, within: limit, to: &output, form)
+            if position < end {
+                position = output.append(plainRunOf: bytes, from: position, to: end)
             }
         }
         return position

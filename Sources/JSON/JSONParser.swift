@@ -10,7 +10,7 @@ struct JSONParser {
         var isObject: Bool
         /// Whether some key holds a backslash, so that equal keys may be spelled differently.
         var hasEscapedKey: Bool
-        /// A bit for each fingerprint of a key since the object was begun or gone on with.
+        /// A bit for each fingerprint of a key that was compared.
         var fingerprints: UInt64 = 0
         /// Whether some keys were not compared with each other, so that they are at the end.
         var needsComparison = false
@@ -21,14 +21,13 @@ struct JSONParser {
     /// The innermost container; meaningless while `depth` is 0.
     private var open = OpenContainer(tapeIndex: 0, memberCount: 0, isObject: false, hasEscapedKey: false)
     private var depth = 0
-    private let end: Int
+    /// The fingerprints of the outermost containers while inner ones are open; nil where keys are compared at
+    /// the end anyway.
+    private var keptFingerprints = InlineArray<8, UInt64?>(repeating: nil)
     private let depthMax: Int
     private static let noContainer = UInt32.max
 
-    private init(end: Int, depthMax: Int) {
-        self.end = end
-        self.depthMax = depthMax
-    }
+    private init(depthMax: Int) { self.depthMax = depthMax }
 
     /// The tape of the text in `range`.
     ///
@@ -37,53 +36,58 @@ struct JSONParser {
     static func tape(
         of bytes: Span<UInt8>, in range: Range<Int>, depthMax: Int
     ) throws(JSONError) -> [UInt32] {
-        var parser = JSONParser(end: range.upperBound, depthMax: depthMax)
+        var parser = JSONParser(depthMax: depthMax)
+        let bytes = bytes.extracting(0..<range.upperBound)
         let wordsMax = Tape.wordsMax(byteCount: range.count, depthMax: depthMax)
-        return try [UInt32](capacity: wordsMax) { (tape: inout OutputSpan<UInt32>) throws(JSONError) in
+        var tape: [UInt32] = []
+        try tape.append(addingCapacity: wordsMax) { (tape: inout OutputSpan<UInt32>) throws(JSONError) in
             try parser.parse(bytes, from: range.lowerBound, to: &tape)
         }
+        return tape
     }
 
     private mutating func parse(
         _ bytes: Span<UInt8>, from start: Int, to tape: inout OutputSpan<UInt32>
     ) throws(JSONError) {
-        var position = JSONScanner.whiteSpace(bytes, from: start, to: end)
-        guard position < end else { throw JSONError(.emptyDocument, at: position) }
+        var position = start
+        guard JSONScanner.token(bytes, at: &position) != nil else {
+            throw JSONError(.emptyDocument, at: position)
+        }
         var expectsKey = false
         while true {
             if expectsKey {
                 position = try key(bytes, at: position, to: &tape)
                 expectsKey = false
             }
-            position = JSONScanner.whiteSpace(bytes, from: position, to: end)
-            guard position < end else { throw JSONError(.unexpectedEnd, at: end) }
-            let byte = bytes[position]
+            guard let byte = JSONScanner.token(bytes, at: &position) else {
+                throw JSONError(.unexpectedEnd, at: bytes.count)
+            }
             if byte == 0x7B || byte == 0x5B {
-                position = try begin(bytes, at: position, isObject: byte == 0x7B, to: &tape)
-                if position < end, bytes[position] == byte + 2 {
+                try begin(at: position, isObject: byte == 0x7B, to: &tape)
+                position += 1
+                if JSONScanner.token(bytes, at: &position) == byte + 2 {
                     position = close(bytes, at: position, on: &tape)
                 } else {
                     expectsKey = byte == 0x7B
                     continue
                 }
             } else {
-                position = try Self.scalar(bytes, at: position, end: end, first: byte, to: &tape)
+                position = try Self.scalar(bytes, at: position, first: byte, to: &tape)
             }
             // A value has ended: close what ends with it, then go on behind a comma.
             while true {
-                position = JSONScanner.whiteSpace(bytes, from: position, to: end)
+                let next = JSONScanner.token(bytes, at: &position)
                 guard depth > 0 else {
-                    guard position == end else { throw JSONError(.trailingBytes, at: position) }
+                    guard next == nil else { throw JSONError(.trailingBytes, at: position) }
                     return
                 }
-                guard position < end else { throw JSONError(.unexpectedEnd, at: end) }
-                let byte = bytes[position]
-                if byte == 0x2C {
+                guard let next else { throw JSONError(.unexpectedEnd, at: bytes.count) }
+                if next == 0x2C {
                     position += 1
                     expectsKey = open.isObject
                     break
                 }
-                guard byte == (open.isObject ? 0x7D : 0x5D) else {
+                guard next == (open.isObject ? 0x7D : 0x5D) else {
                     throw JSONError(.unexpectedByte, at: position)
                 }
                 position = close(bytes, at: position, on: &tape)
@@ -91,22 +95,25 @@ struct JSONParser {
         }
     }
 
-    /// Opens a container and returns the position of what follows its bracket.
+    /// Opens a container whose bracket is at `position`.
     private mutating func begin(
-        _ bytes: Span<UInt8>, at position: Int, isObject: Bool, to tape: inout OutputSpan<UInt32>
-    ) throws(JSONError) -> Int {
+        at position: Int, isObject: Bool, to tape: inout OutputSpan<UInt32>
+    ) throws(JSONError) {
         guard depth < depthMax else { throw JSONError(.nestingTooDeep, at: position) }
         var outer = Self.noContainer
         if depth > 0 {
             outer = UInt32(open.tapeIndex)
             tape[open.tapeIndex + 2] = open.memberCount << 1 | (open.hasEscapedKey ? 1 : 0)
+            if depth <= keptFingerprints.count {
+                let isKnown = !open.needsComparison && !open.hasEqualKeys
+                keptFingerprints[depth - 1] = isKnown ? open.fingerprints : nil
+            }
         }
         depth += 1
         open = OpenContainer(tapeIndex: tape.count, memberCount: 0, isObject: isObject, hasEscapedKey: false)
         tape.append(Tape.word(isObject ? .object : .array, position))
         tape.append(outer)
         tape.append(0)
-        return JSONScanner.whiteSpace(bytes, from: position + 1, to: end)
     }
 
     /// Closes the innermost container, whose closing bracket is at `position`.
@@ -132,60 +139,92 @@ struct JSONParser {
         depth -= 1
         if index == Self.noContainer { return }
         let state = tape[Int(index) + 2]
+        let fingerprints = depth <= keptFingerprints.count ? keptFingerprints[depth - 1] : nil
         open = OpenContainer(
             tapeIndex: Int(index), memberCount: state >> 1,
-            isObject: Tape.tag(of: tape[Int(index)]) == .object,
-            hasEscapedKey: state & 1 == 1, needsComparison: true)
+            isObject: Tape.tag(of: tape[Int(index)]) == .object, hasEscapedKey: state & 1 == 1,
+            fingerprints: fingerprints ?? 0, needsComparison: fingerprints == nil)
     }
 
     /// A key and its colon.
+    @inline(__always)
     private mutating func key(
         _ bytes: Span<UInt8>, at start: Int, to tape: inout OutputSpan<UInt32>
     ) throws(JSONError) -> Int {
-        var position = JSONScanner.whiteSpace(bytes, from: start, to: end)
-        guard position < end else { throw JSONError(.unexpectedEnd, at: end) }
-        guard bytes[position] == 0x22 else { throw JSONError(.unexpectedByte, at: position) }
-        let scanned = try JSONScanner.string(bytes, from: position + 1, to: end)
-        tape.append(Tape.word(scanned.tag, position + 1))
-        tape.append(UInt32(scanned.end - position - 1))
-        DuplicateKeys.note(scanned.tag, keyAt: tape.count - 2, in: &open, on: tape.span, bytes)
-        position = JSONScanner.whiteSpace(bytes, from: scanned.end + 1, to: end)
-        guard position < end else { throw JSONError(.unexpectedEnd, at: end) }
-        guard bytes[position] == 0x3A else { throw JSONError(.unexpectedByte, at: position) }
+        var position = start
+        try Self.expect(0x22, bytes, at: &position)
+        let scanned = try JSONScanner.string(bytes, from: position + 1)
+        let content = position + 1..<scanned.end
+        tape.append(scanned.tag, content)
+        if DuplicateKeys.mayRepeat(scanned.tag, bytes, content, in: &open),
+            DuplicateKeys.stands(
+                tape.count - 2, before: tape.count - 2, from: open.tapeIndex + 3, on: tape.span, bytes)
+        {
+            open.hasEqualKeys = true
+        }
+        position = scanned.end + 1
+        try Self.expect(0x3A, bytes, at: &position)
         return position + 1
     }
 
+    /// Moves `position` to a byte that must be the next that is not white space.
+    @inline(__always)
+    private static func expect(
+        _ expected: UInt8, _ bytes: Span<UInt8>, at position: inout Int
+    ) throws(JSONError) {
+        let byte = JSONScanner.token(bytes, at: &position)
+        guard byte == expected else {
+            throw JSONError(byte == nil ? .unexpectedEnd : .unexpectedByte, at: position)
+        }
+    }
+
+    @inline(__always)
     private static func scalar(
-        _ bytes: Span<UInt8>, at position: Int, end: Int, first: UInt8, to tape: inout OutputSpan<UInt32>
+        _ bytes: Span<UInt8>, at position: Int, first: UInt8, to tape: inout OutputSpan<UInt32>
     ) throws(JSONError) -> Int {
         switch first {
         case 0x22:
-            let scanned = try JSONScanner.string(bytes, from: position + 1, to: end)
-            tape.append(Tape.word(scanned.tag, position + 1))
-            tape.append(UInt32(scanned.end - position - 1))
+            let scanned = try JSONScanner.string(bytes, from: position + 1)
+            tape.append(scanned.tag, position + 1..<scanned.end)
             return scanned.end + 1
         case 0x2D, 0x30...0x39:
-            let scanned = try JSONScanner.number(bytes, from: position, to: end)
+            let scanned = try JSONScanner.number(bytes, from: position)
             tape.append(Tape.word(scanned.isInteger ? .integer : .fractional, position))
             return scanned.end
-        case 0x74: return try word("true", .true, bytes, at: position, end: end, to: &tape)
-        case 0x66: return try word("false", .false, bytes, at: position, end: end, to: &tape)
-        case 0x6E: return try word("null", .null, bytes, at: position, end: end, to: &tape)
+        case 0x74: return try word("true", .true, bytes, at: position, to: &tape)
+        case 0x66: return try word("false", .false, bytes, at: position, to: &tape)
+        case 0x6E: return try word("null", .null, bytes, at: position, to: &tape)
         default: throw JSONError(.unexpectedByte, at: position)
         }
     }
 
+    @inline(never)
     private static func word(
-        _ word: String, _ tag: Tag, _ bytes: Span<UInt8>, at start: Int, end: Int,
+        _ word: StaticString, _ tag: Tag, _ bytes: Span<UInt8>, at start: Int,
         to tape: inout OutputSpan<UInt32>
     ) throws(JSONError) -> Int {
-        var position = start
-        for byte in word.utf8 {
-            guard position < end else { throw JSONError(.unexpectedEnd, at: end) }
-            guard bytes[position] == byte else { throw JSONError(.unexpectedByte, at: position) }
-            position += 1
+        let word = unsafe Span(_unsafeStart: word.utf8Start, count: word.utf8CodeUnitCount)
+        for offset in word.indices {
+            let position = start + offset
+            guard position < bytes.count else { throw JSONError(.unexpectedEnd, at: position) }
+            guard bytes[position] == word[offset] else { throw JSONError(.unexpectedByte, at: position) }
         }
         tape.append(Tape.word(tag, start))
-        return position
+        return start + word.count
+    }
+}
+
+extension OutputSpan<UInt32> {
+    /// Appends the two words of a string whose content stands at `range`.
+    ///
+    /// Safe for every argument: the room is checked before anything is written.
+    @inline(__always)
+    fileprivate mutating func append(_ tag: Tag, _ range: Range<Int>) {
+        precondition(freeCapacity >= 2, "a tape has room for the densest text")
+        unsafe withUnsafeMutableBufferPointer { buffer, count in
+            unsafe buffer[count] = Tape.word(tag, range.lowerBound)
+            unsafe buffer[count + 1] = UInt32(truncatingIfNeeded: range.count)
+            count += 2
+        }
     }
 }

@@ -74,6 +74,83 @@ public enum JSONPythonText {
         appendString(bytes.span, in: range, to: &output, form: form)
     }
 
+    /// As above, for a slice of an array.
+    public static func appendString(
+        _ bytes: ArraySlice<UInt8>, to output: inout [UInt8], form: JSONPythonForm = .standard
+    ) {
+        appendString(bytes.span, in: 0..<bytes.count, to: &output, form: form)
+    }
+
+    /// Appends an object of strings as `json.dumps` writes a `dict`: those members whose place is chosen, in
+    /// order.
+    ///
+    /// - Parameters:
+    ///   - places: where names and values stand in `bytes`, in order.
+    ///   - arePlain: whether all of them are known to be printable ASCII without quote and backslash: they
+    ///     are not looked at then, but for dollars where those are escaped.
+    ///   - isChosen: whether the member at an index is written.
+    public static func appendObject(
+        _ places: [JSONDocument.StringMembers.Place], of bytes: [UInt8], arePlain: Bool,
+        to output: inout [UInt8], form: JSONPythonForm, where isChosen: (_ index: Int) -> Bool
+    ) {
+        if arePlain, !form.escapesDollars || !holdsDollar(places, bytes.span) {
+            return appendPlainObject(places, of: bytes.span, to: &output, form.escaping, where: isChosen)
+        }
+        output.append(0x7B)
+        var isFirst = true
+        for index in places.indices where isChosen(index) {
+            if !isFirst { output.append(contentsOf: [0x2C, 0x20]) }
+            isFirst = false
+            appendString(bytes.span, in: places[index].name, to: &output, form: form)
+            output.append(contentsOf: [0x3A, 0x20])
+            appendString(bytes.span, in: places[index].value, to: &output, form: form)
+        }
+        output.append(0x7D)
+    }
+
+    private static func holdsDollar(
+        _ places: [JSONDocument.StringMembers.Place], _ bytes: Span<UInt8>
+    ) -> Bool {
+        guard let first = places.first, let last = places.last else { return false }
+        return contains(0x24, bytes, first.name.lowerBound..<last.value.upperBound)
+    }
+
+    /// All of it in room that is reserved once.
+    private static func appendPlainObject(
+        _ places: [JSONDocument.StringMembers.Place], of bytes: Span<UInt8>, to output: inout [UInt8],
+        _ escaping: JSONEscaping.Form, where isChosen: (Int) -> Bool
+    ) {
+        // Names and values, and of each member four quotes, perhaps with a backslash, and two separators.
+        let content = (places.last?.value.upperBound ?? 0) - (places.first?.name.lowerBound ?? 0)
+        let room = 2 + content + 12 * places.count
+        output.append(addingCapacity: room) { span in
+            span.append(0x7B)
+            var isFirst = true
+            for index in places.indices where isChosen(index) {
+                if !isFirst {
+                    span.append(0x2C)
+                    span.append(0x20)
+                }
+                isFirst = false
+                appendPlain(bytes, places[index].name, to: &span, escaping)
+                span.append(0x3A)
+                span.append(0x20)
+                appendPlain(bytes, places[index].value, to: &span, escaping)
+            }
+            span.append(0x7D)
+        }
+    }
+
+    private static func appendPlain(
+        _ bytes: Span<UInt8>, _ range: Range<Int>, to span: inout OutputSpan<UInt8>,
+        _ escaping: JSONEscaping.Form
+    ) {
+        JSONEscaping.quote(&span, escaping)
+        span.append(copying: bytes, range)
+        JSONEscaping.quote(&span, escaping)
+    }
+
+    @inline(never)
     private static func appendString(
         _ bytes: Span<UInt8>, in range: Range<Int>, to output: inout [UInt8], form: JSONPythonForm
     ) {
@@ -94,6 +171,7 @@ public enum JSONPythonText {
         }
     }
 
+    @inline(never)
     private static func appendEscapingDollars(
         _ bytes: Span<UInt8>, in range: Range<Int>, to output: inout [UInt8], _ escaping: JSONEscaping.Form
     ) {
@@ -108,17 +186,20 @@ public enum JSONPythonText {
         }
     }
 
+    /// Whether a byte stands in a range. The last word is looked at whole, some of its bytes for the second
+    /// time.
     static func contains(_ byte: UInt8, _ bytes: Span<UInt8>, _ range: Range<Int>) -> Bool {
+        guard range.count >= 8 else {
+            for position in range where bytes[position] == byte { return true }
+            return false
+        }
+        let pattern = WordMask.ones &* UInt64(byte)
+        let last = range.upperBound - 8
         var position = range.lowerBound
-        while position + 8 <= range.upperBound {
-            let difference = loadWord(bytes, at: position) ^ (WordMask.ones &* UInt64(byte))
-            if (difference &- WordMask.ones) & ~difference & WordMask.tops != 0 { return true }
+        while position < last {
+            if WordMask.zeros(loadWord(bytes, at: position) ^ pattern) != 0 { return true }
             position += 8
         }
-        while position < range.upperBound {
-            if bytes[position] == byte { return true }
-            position += 1
-        }
-        return false
+        return WordMask.zeros(loadWord(bytes, at: last) ^ pattern) != 0
     }
 }

@@ -78,8 +78,7 @@ struct JSONPythonWriter {
             sum += (word & WordMask.tops).nonzeroBitCount * 3
             var others = WordMask.special(word) & ~word
             if form.escapesDollars {
-                let difference = word ^ (WordMask.ones &* 0x24)
-                others |= (difference &- WordMask.ones) & ~difference & WordMask.tops
+                others |= WordMask.zeros(word ^ WordMask.ones &* 0x24)
             }
             sum += others.nonzeroBitCount * 6
             position += 8

@@ -7,15 +7,28 @@ enum JSONScanner {
         var tag: Tag
     }
 
-    /// Scans the content of a string; `start` is the position after its opening quote.
+    /// Scans the content of a string; `start` is the position after its opening quote. Most strings are
+    /// plain, and end with the first byte that is not.
+    @inline(__always)
     static func string(
-        _ bytes: Span<UInt8>, from start: Int, to end: Int
+        _ bytes: Span<UInt8>, from start: Int
     ) throws(JSONError) -> ScannedString {
-        var position = start
+        let position = skipPlainWords(bytes, from: start)
+        if bytes.byte(at: position) == 0x22 { return ScannedString(end: position, tag: .plainString) }
+        return try string(bytes, onFrom: position)
+    }
+
+    /// Scans the content of a string, plain up to `position`.
+    @inline(never)
+    private static func string(
+        _ bytes: Span<UInt8>, onFrom plainEnd: Int
+    ) throws(JSONError) -> ScannedString {
+        let end = bytes.count
+        var position = plainEnd
         var hasEscape = false
         var hasUnicode = false
         while true {
-            position = skipPlainWords(bytes, from: position, to: end)
+            position = skipPlainWords(bytes, from: position)
             guard position < end else { throw JSONError(.unexpectedEnd, at: end) }
             let byte = bytes[position]
             if byte == 0x22 {
@@ -23,7 +36,7 @@ enum JSONScanner {
                 return ScannedString(end: position, tag: tag)
             } else if byte == 0x5C {
                 hasEscape = true
-                position = try escape(bytes, from: position, to: end)
+                position = try escape(bytes, from: position)
             } else if byte >= 0x80 {
                 hasUnicode = true
                 let length = UTF8Grammar.sequenceLength(bytes, at: position, to: end)
@@ -39,19 +52,22 @@ enum JSONScanner {
     }
 
     /// The first byte from `start` on that ends a run of plain characters, or a position less than eight
-    /// before `end`.
+    /// before the end.
     ///
-    /// Safe for every argument: what is read is checked to be within the bytes first.
-    @inline(__always)
-    private static func skipPlainWords(_ bytes: Span<UInt8>, from start: Int, to end: Int) -> Int {
-        precondition(start >= 0 && end <= bytes.count, "the scan stays within the bytes")
+    /// A function of its own, so that the patterns it compares with stay in registers. Safe for every
+    /// argument: what is read is checked to be within the bytes first.
+    @inline(never)
+    private static func skipPlainWords(_ bytes: Span<UInt8>, from start: Int) -> Int {
+        precondition(start >= 0, "the scan stays within the bytes")
+        let wordsEnd = bytes.count - 8
         var position = start
         return unsafe bytes.withUnsafeBytes { source in
-            while position + 8 <= end {
+            guard let source = source.baseAddress else { return position }
+            while position <= wordsEnd {
                 let word = unsafe source.loadUnaligned(fromByteOffset: position, as: UInt64.self)
                 let special = WordMask.special(UInt64(littleEndian: word))
                 if special != 0 { return position + special.trailingZeroBitCount >> 3 }
-                position += 8
+                position &+= 8
             }
             return position
         }
@@ -59,8 +75,9 @@ enum JSONScanner {
 
     /// Scans one escape; `start` is the position of its backslash.
     private static func escape(
-        _ bytes: Span<UInt8>, from start: Int, to end: Int
+        _ bytes: Span<UInt8>, from start: Int
     ) throws(JSONError) -> Int {
+        let end = bytes.count
         guard start + 1 < end else { throw JSONError(.unexpectedEnd, at: end) }
         switch bytes[start + 1] {
         case 0x22, 0x5C, 0x2F, 0x62, 0x66, 0x6E, 0x72, 0x74:
@@ -83,8 +100,9 @@ enum JSONScanner {
 
     /// Scans a number; the byte at `start` is a minus or a digit.
     static func number(
-        _ bytes: Span<UInt8>, from start: Int, to end: Int
+        _ bytes: Span<UInt8>, from start: Int
     ) throws(JSONError) -> ScannedNumber {
+        let end = bytes.count
         var position = start
         if bytes[position] == 0x2D { position += 1 }
         let integerStart = position
@@ -108,7 +126,7 @@ enum JSONScanner {
         }
         var exponent = 0
         if position < end, bytes[position] | 0x20 == 0x65 {
-            (position, exponent) = try self.exponent(bytes, from: position + 1, to: end)
+            (position, exponent) = try self.exponent(bytes, from: position + 1)
         }
         // Below 10^308 every number is finite; only what might be beyond is converted.
         if integerDigits + exponent > 308 {
@@ -121,8 +139,9 @@ enum JSONScanner {
 
     /// The position after the exponent's digits, and its value, which stops growing at a million.
     private static func exponent(
-        _ bytes: Span<UInt8>, from start: Int, to end: Int
+        _ bytes: Span<UInt8>, from start: Int
     ) throws(JSONError) -> (Int, Int) {
+        let end = bytes.count
         var position = start
         var isNegative = false
         if position < end, bytes[position] == 0x2B || bytes[position] == 0x2D {
@@ -148,16 +167,26 @@ enum JSONScanner {
         return position
     }
 
-    /// The position of the first byte that is not white space in the sense of RFC 8259 section 2.
+    /// Moves `position` to the first byte that is not white space in the sense of RFC 8259 section 2, and
+    /// returns that; nil where the text ends.
     @inline(__always)
-    static func whiteSpace(_ bytes: Span<UInt8>, from start: Int, to end: Int) -> Int {
-        var position = start
-        while position < end {
-            let byte = bytes[position]
-            guard byte <= 0x20, byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 else { break }
+    static func token(_ bytes: Span<UInt8>, at position: inout Int) -> UInt8? {
+        while let byte = bytes.byte(at: position) {
+            guard byte <= 0x20, byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 else {
+                return byte
+            }
             position += 1
         }
-        return position
+        return nil
+    }
+}
+
+extension Span<UInt8> {
+    /// The byte at `position`, which is not negative; nil from the end on.
+    @inline(__always)
+    fileprivate func byte(at position: Int) -> UInt8? {
+        // Compared as the access itself is, so that it is compared once.
+        UInt(bitPattern: position) < UInt(bitPattern: count) ? self[position] : nil
     }
 }
 

@@ -6,30 +6,35 @@ extension JSONDocument.Value {
     /// The elements of this array. Empty for anything else.
     public var elements: JSONDocument.Elements { JSONDocument.Elements(of: self) }
 
-    /// Hands out where name and value of each member stand in the source, without their quotes; equal names
-    /// are not folded. Returns false, and stops, at a value that is no string, or where this is no object.
-    public func forEachStringMember(
-        _ body: (_ name: Range<Int>, _ value: Range<Int>, _ hasEscapes: Bool) -> Void
-    ) -> Bool {
-        guard isObject else { return false }
+    /// Hands out the members of this object in one walk: each name unescaped (WTF-8), and its value. Equal
+    /// names are not folded; the last one's value is the one that counts. Of anything else: nothing.
+    public func forEachMember(_ body: (_ name: Span<UInt8>, _ value: JSONDocument.Value) -> Void) {
+        guard isObject else { return }
         let words = document.tape
         let tape = words.span
+        let source = document.source
         let end = Int(tape[index + 1])
         var key = index + 3
         while key < end {
-            let valueTag = Tape.tag(of: tape[key + 2])
-            switch valueTag {
-            case .plainString, .unicodeString, .escapedString: break
-            default: return false
+            let range = Tape.content(tape[key], tape[key + 1])
+            let value = JSONDocument.Value(document: document, index: key + 2)
+            if Tape.tag(of: tape[key]) == .escapedString {
+                var name: [UInt8] = []
+                Unescaping.append(source.span, range, to: &name)
+                body(name.span, value)
+            } else {
+                body(source.span.extracting(range), value)
             }
-            let name = Tape.offset(of: tape[key])
-            let value = Tape.offset(of: tape[key + 2])
-            body(
-                name..<name + Int(tape[key + 1]), value..<value + Int(tape[key + 3]),
-                valueTag == .escapedString || Tape.tag(of: tape[key]) == .escapedString)
-            key += 4
+            key = Tape.next(after: key + 2, on: tape)
         }
-        return true
+    }
+
+    /// The members of this object in the text's order, if the value of each is a string; nil where one is
+    /// not, and where this is no object. Equal names are not folded.
+    public var stringMembers: JSONDocument.StringMembers? {
+        guard isObject else { return nil }
+        let words = document.tape
+        return JSONDocument.StringMembers(of: index, on: words.span)
     }
 
     /// Whether some key stands more than once in this object.
@@ -72,6 +77,54 @@ extension JSONDocument.Value {
 }
 
 extension JSONDocument {
+    /// Where names and values of an object of strings stand in its document's source.
+    public struct StringMembers: Sendable {
+        /// Where one member stands, without quotes.
+        public struct Place: Sendable {
+            /// Where its name stands.
+            public let name: Range<Int>
+            /// Where its value stands.
+            public let value: Range<Int>
+
+            /// Makes a place; used where a source is put together from other parts.
+            public init(name: Range<Int>, value: Range<Int>) {
+                self.name = name
+                self.value = value
+            }
+        }
+
+        /// The place of each member, in the text's order.
+        public let places: [Place]
+        /// Whether the source holds names and values as they are: none has an escape, and no name stands
+        /// twice.
+        public let areInPlace: Bool
+        /// Whether names and values are printable ASCII without escapes.
+        public let arePlain: Bool
+
+        /// Nil where some value is no string.
+        init?(of object: Int, on tape: Span<UInt32>) {
+            let start = object + 3
+            let end = Int(tape[object + 1])
+            var places: [Place] = []
+            places.reserveCapacity((end - start) / 4)
+            // Tags of strings are in order: the greatest is that of one with an escape.
+            var greatest = Tape.word(.plainString, 0)
+            // Each member has two words for its name, and two for its value where that is a string.
+            for key in stride(from: start, to: end, by: 4) {
+                let (name, value) = (tape[key], tape[key + 2])
+                guard Tape.isString(value) else { return nil }
+                greatest = max(greatest, name, value)
+                places.append(
+                    Place(
+                        name: Tape.content(name, tape[key + 1]), value: Tape.content(value, tape[key + 3])))
+            }
+            self.places = places
+            arePlain = Tape.tag(of: greatest) == .plainString
+            areInPlace =
+                Tape.tag(of: greatest) != .escapedString && Tape.tag(of: tape[object]) == .object
+        }
+    }
+
     /// The members of an object.
     public struct Members: Sequence, IteratorProtocol {
         private let document: JSONDocument

@@ -44,20 +44,36 @@ enum Tape {
     @inline(__always)
     static func offset(of word: UInt32) -> Int { Int(word & UInt32(offsetMax)) }
 
+    /// Where the content of a string with these two words stands.
+    @inline(__always)
+    static func content(_ word: UInt32, _ length: UInt32) -> Range<Int> {
+        let start = offset(of: word)
+        return start..<start + Int(length)
+    }
+
     /// How many words the tape of any text needs at most: `[]` is the densest there is, with three words
     /// for two bytes, and brackets that are still open have three for one.
     static func wordsMax(byteCount: Int, depthMax: Int) -> Int {
         byteCount * 3 / 2 + 2 * min(depthMax, byteCount) + 8
     }
 
+    /// Whether the node that begins with `word` is a string.
+    @inline(__always)
+    static func isString(_ word: UInt32) -> Bool {
+        word >> offsetBits &- Tag.plainString.rawValue <= Tag.escapedString.rawValue
+            &- Tag.plainString.rawValue
+    }
+
+    /// Whether the node that begins with `word` is an object.
+    @inline(__always)
+    static func isObject(_ word: UInt32) -> Bool { word >> offsetBits >= Tag.object.rawValue }
+
     /// The index of the node after the one at `index`, its whole content skipped.
     @inline(__always)
     static func next(after index: Int, on tape: Span<UInt32>) -> Int {
-        switch tag(of: tape[index]) {
-        case .null, .true, .false, .integer, .fractional: index + 1
-        case .plainString, .unicodeString, .escapedString: index + 2
-        case .array, .object, .objectWithDuplicates: Int(tape[index + 1])
-        }
+        let word = tape[index]
+        if isString(word) { return index + 2 }
+        return word >> offsetBits >= Tag.array.rawValue ? Int(tape[index + 1]) : index + 1
     }
 }
 
@@ -76,18 +92,27 @@ enum WordMask {
     static let ones: UInt64 = 0x0101_0101_0101_0101
     static let tops: UInt64 = 0x8080_8080_8080_8080
 
+    /// Bytes that are zero.
+    @inline(__always)
+    static func zeros(_ word: UInt64) -> UInt64 { (word &- ones) & ~word & tops }
+
     /// Bytes that cannot be copied as they are within a string: quotes, backslashes, controls, DEL,
     /// non-ASCII.
     ///
-    /// One less than a byte's difference to a quote has its top bit set where the difference is zero, one
-    /// more than DEL has it, and so has what a byte below 0x20 lacks to it; a byte that has it already is not
-    /// ASCII.
+    /// Where the second lowest bit is turned over, a quote is 0x20 and only controls are below it, so that
+    /// 0x21 less has its top bit set for these. One less than a byte's difference to a backslash has it where
+    /// the difference is zero, one more than DEL has it, and a byte that has it already is not ASCII.
     @inline(__always)
     static func special(_ word: UInt64) -> UInt64 {
-        let quote = (word ^ ones &* 0x22) &- ones
+        let quoteOrControl = (word ^ ones &* 0x02) &- ones &* 0x21
         let backslash = (word ^ ones &* 0x5C) &- ones
-        let control = word &- ones &* 0x20
         let delete = word &+ ones
-        return (quote | backslash | control | delete | word) & tops
+        return (quoteOrControl | backslash | delete | word) & tops
+    }
+
+    /// Whether a byte is one of these.
+    @inline(__always)
+    static func isSpecial(_ byte: UInt8) -> Bool {
+        byte < 0x20 || byte == 0x22 || byte == 0x5C || byte >= 0x7F
     }
 }

@@ -180,23 +180,6 @@ public struct JSONWriter: Sendable {
         endValue()
     }
 
-    /// Writes a string that holds another JSON text: a value in Python's form.
-    ///
-    /// The text is escaped while it is written, so that a large event exists once less.
-    ///
-    /// - Returns: what `appendPythonText` returns. When it is false, the string written is of no use.
-    public mutating func string(
-        pythonTextOf value: JSONDocument.Value, form: JSONPythonForm = .standard,
-        omitting omitted: [String] = []
-    ) -> Bool {
-        beginValue()
-        output.append(0x22)
-        let isComplete = value.appendPythonText(to: &output, form: form.insideString, omitting: omitted)
-        output.append(0x22)
-        endValue()
-        return isComplete
-    }
-
     // MARK: Members
 
     /// Writes a member that is a string.
@@ -288,6 +271,7 @@ public struct JSONWriter: Sendable {
         }
     }
 
+    @inline(__always)
     private static func appendQuoted(
         _ bytes: Span<UInt8>, _ range: Range<Int>, to span: inout OutputSpan<UInt8>
     ) {

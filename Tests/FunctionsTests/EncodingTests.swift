@@ -114,9 +114,10 @@ func insertID() {
         [UInt8](repeating: 0xAB, count: 31) + [UInt8(truncatingIfNeeded: bytes.count)]
     }
     let longest = [UInt8](repeating: 0x61, count: 128)
-    #expect(InsertID.of(uuid: longest, sha256: hash) == longest)
+    #expect(InsertID.of(uuid: longest[...], sha256: hash) == longest[...])
     #expect(
-        text(InsertID.of(uuid: longest + [0x61], sha256: hash)) == String(repeating: "ab", count: 31) + "81")
+        text(InsertID.of(uuid: longest[...] + [0x61], sha256: hash)) == String(repeating: "ab", count: 31)
+            + "81")
     #expect(InsertID.of(uuid: [], sha256: hash).isEmpty)
 }
 

@@ -8,10 +8,8 @@ import Testing
 private func event(_ data: String, _ attributes: [(String, String)] = []) throws -> Event {
     var pairs = AttributeName.required.map { ($0.description, "octue/x:1.0.0") }
     pairs = pairs.map { name, value in name == "question_uuid" ? (name, "q-1") : (name, value) } + attributes
-    var message = PubSubMessage(form: .push)
-    message.data = Array(data.utf8)
-    message.attributes = Attributes(pairs.map { (Array($0.0.utf8), Array($0.1.utf8)) })
-    return try Event(message)
+    let attributes = Attributes(pairs.map { (Array($0.0.utf8), Array($0.1.utf8)) })
+    return try Event(PubSubMessage(form: .push, data: Array(data.utf8), attributes: attributes))
 }
 
 private func settings(_ change: (inout JobSettings) -> Void = { _ in }) throws -> JobSettings {

@@ -36,7 +36,11 @@ enum FuzzJSON {
             checkReads(plain, as: text)
         }
         var writer = JSONWriter()
-        check(writer.string(pythonTextOf: document.root), "a text inside a text")
+        writer.string {
+            let isComplete = document.root.appendPythonText(
+                to: &$0, form: JSONPythonForm.standard.insideString)
+            check(isComplete, "a text inside a text")
+        }
         let inner = try? JSONDocument(parsing: writer.finish()).root.stringBytes
         check(inner == text, "a text inside a text reads back")
         checkKeys(document.root)

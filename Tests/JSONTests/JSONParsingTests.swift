@@ -67,6 +67,62 @@ func duplicatesBySize(count: Int) throws {
     }
 }
 
+@Test("objects at any depth tell their duplicates, before and behind what they hold", arguments: 1...12)
+func duplicatesByDepth(depth: Int) throws {
+    for (before, behind, isRepeated) in [
+        ("a", "a", true), ("\\u0061", "a", true), ("a", "b", false), ("key_0001", "key_0001", true),
+        ("xkey_0001", "key_0001", false),
+    ] {
+        var text = "0"
+        for _ in 0..<depth { text = #"{"\#(before)":1,"in":[\#(text)],"\#(behind)":2}"# }
+        var value = try parse(text)
+        for _ in 0..<depth {
+            #expect(value.hasEqualKeys == isRepeated, "\(text)")
+            #expect(value.member(named: behind)?.integer == 2)
+            value = try #require(value["in"]?.elements.first { _ in true })
+        }
+    }
+}
+
+@Test("members are handed out in one walk, with their names as they are meant")
+func walk() throws {
+    let root = try parse(#"{"a":1,"\u0062":"2","a":[{}],"é":"\n"}"#)
+    var names: [String] = []
+    var kinds: [JSONDocument.Value.Kind] = []
+    root.forEachMember { name, value in
+        names.append(name.equals("a") ? "a" : name.equals("b") ? "b" : name.equals("é") ? "é" : "?")
+        kinds.append(value.kind)
+    }
+    #expect(names == ["a", "b", "a", "é"] && kinds == [.number, .string, .array, .string])
+    #expect(root["b"]?.stringSlice == [0x32] && root["é"]?.stringSlice == [0x0A])
+    #expect(root["a"]?.stringSlice == nil && root.stringMembers == nil)
+    try parse("[1]").forEachMember { _, _ in Issue.record("an array has no members") }
+}
+
+@Test("an object of strings says where they stand, and whether they stand there as they are meant")
+func stringMembers() throws {
+    let texts: [(String, inPlace: Bool, plain: Bool)] = [
+        (#"{"a":"1","bc":""}"#, true, true), (#"{"a":"1","bc":"é"}"#, true, false),
+        (#"{"\u0061":"1"}"#, false, false), (#"{"a":"\/"}"#, false, false),
+        (#"{"a":"1","a":"2"}"#, false, true),
+        ("{}", true, true),
+    ]
+    for (text, areInPlace, arePlain) in texts {
+        let root = try parse(text)
+        let members = try #require(root.stringMembers, "\(text)")
+        #expect(members.areInPlace == areInPlace && members.arePlain == arePlain, "\(text)")
+        if areInPlace {
+            let source = root.document.source
+            #expect(members.places.map { Array(source[$0.name]) } == root.members.map { $0.key.stringBytes })
+            #expect(
+                members.places.map { Array(source[$0.value]) } == root.members.map { $0.value.stringBytes })
+        }
+    }
+    for text in [#"{"a":1}"#, #"{"a":"1","b":{"c":"2"}}"#, #"["a","b"]"#, #""a""#] {
+        #expect(try parse(text).stringMembers == nil, "\(text)")
+    }
+}
+
 @Test("strings are handed out without their escapes, lone surrogates as WTF-8")
 func unescapedStrings() throws {
     #expect(try parse(#""\"\\\/\b\f\n\r\t\u0000""#).stringBytes == [0x22, 0x5C, 0x2F, 8, 12, 10, 13, 9, 0])

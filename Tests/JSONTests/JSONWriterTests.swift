@@ -102,7 +102,9 @@ func embeddedText() throws {
             expected.endArray()
             var writer = JSONWriter()
             writer.beginArray()
-            #expect(writer.string(pythonTextOf: value, form: form) == isComplete)
+            writer.string {
+                #expect(value.appendPythonText(to: &$0, form: form.insideString) == isComplete)
+            }
             writer.endArray()
             if isComplete { #expect(writer.finish() == expected.finish()) }
         }

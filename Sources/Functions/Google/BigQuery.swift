@@ -103,31 +103,41 @@ enum Row {
     }
 
     private static func insertAllBody(of event: Event, form: JSONPythonForm) -> [UInt8]? {
-        var writer = JSONWriter(capacity: event.message.data.count * 5 / 4 + 2_048)
-        writer.beginObject()
-        writer.key("rows")
-        writer.beginArray()
-        writer.beginObject()
-        writer.member("insertId", bytes: event.insertID)
-        writer.key("json")
-        writer.beginObject()
-        event.writeAttribute(.datetime, to: &writer)
-        event.writeAttribute(.uuid, to: &writer)
-        writer.member("kind", bytes: event.kindBytes)
-        writer.key("event")
-        guard writer.string(pythonTextOf: event.document.root, form: form, omitting: ["kind"]) else {
+        let attributes = event.message.attributes
+        let form = form.insideString
+        var body: [UInt8] = []
+        body.reserveCapacity(event.message.data.count * 5 / 4 + 2_048)
+        body.append(literal: #"{"rows":[{"insertId":"#)
+        appendString(event.insertID, to: &body)
+        body.append(literal: #","json":{"datetime":"#)
+        appendString(event.attribute(.datetime), to: &body)
+        attributes.appendMember(.uuid, to: &body)
+        JSONEscaping.appendMember("kind", event.kindBytes, to: &body, form: .utf8)
+        body.append(literal: #","event":""#)
+        guard event.document.root.appendPythonText(to: &body, form: form, omitting: ["kind"]) else {
             return nil
         }
-        writer.key("other_attributes")
-        writer.string { event.appendOtherAttributes(to: &$0, form) }
-        for column in attributeColumns { event.writeAttribute(column, to: &writer) }
-        writer.member("backend", "GoogleCloudPubSub")
-        writer.key("backend_metadata")
-        writer.string { event.appendBackendMetadata(to: &$0) }
-        writer.endObject()
-        writer.endObject()
-        writer.endArray()
-        writer.endObject()
-        return writer.finish()
+        body.append(literal: #"","other_attributes":""#)
+        attributes.appendPythonText(to: &body, form: form, omittingColumns: true)
+        body.append(UInt8(ascii: "\""))
+        for column in attributeColumns { attributes.appendMember(column, to: &body) }
+        body.append(literal: #","backend":"GoogleCloudPubSub","backend_metadata":"{\"message_id\": "#)
+        appendInnerString(event.message.messageID, to: &body)
+        body.append(literal: #", \"ordering_key\": "#)
+        appendInnerString(event.message.orderingKey, to: &body)
+        body.append(literal: #"}"}}]}"#)
+        return body
+    }
+
+    private static func appendString(_ value: ArraySlice<UInt8>, to body: inout [UInt8]) {
+        body.append(UInt8(ascii: "\""))
+        JSONEscaping.append(value, to: &body, form: .utf8)
+        body.append(UInt8(ascii: "\""))
+    }
+
+    /// Appends a string of Python's, or `null`, as it stands inside a string.
+    private static func appendInnerString(_ value: ArraySlice<UInt8>?, to body: inout [UInt8]) {
+        guard let value else { return body.append(literal: "null") }
+        JSONPythonText.appendString(value, to: &body, form: JSONPythonForm.standard.insideString)
     }
 }
