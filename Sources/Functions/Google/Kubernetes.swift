@@ -23,6 +23,7 @@ final class Kubernetes {
     private let exchange: any HTTPExchange
     private let token: AccessToken
     private let log: Log
+    private var prepared = PreparedFields(accept: "application/json")
 
     init(
         namespace: KubernetesLabel, cluster: Cluster, caller: UpstreamCaller, exchange: any HTTPExchange,
@@ -54,10 +55,7 @@ final class Kubernetes {
     /// Creates `job`, unless it is there already.
     func create(_ job: Job, deadline: Deadline, context: LogContext) async -> Creation {
         let result = await call(.kubernetesCreate, deadline, context) { authorization in
-            var request = HTTPRequest(method: .post, target: self.collection, body: job.body)
-            request.fields.append("Content-Type", "application/json")
-            Self.append(authorization, to: &request)
-            return request
+            self.request(.post, self.collection, body: job.body, authorization)
         }
         switch result {
         case .failure(let failure): return .failed(failure)
@@ -81,9 +79,7 @@ final class Kubernetes {
         _ job: Job, isQuota: Bool, _ refusal: UpstreamResult, _ deadline: Deadline, _ context: LogContext
     ) async -> Creation {
         let result = await call(.kubernetesGet, deadline, context) { authorization in
-            var request = HTTPRequest(method: .get, target: self.target(job.name))
-            Self.append(authorization, to: &request)
-            return request
+            self.request(.get, self.target(job.name), authorization)
         }
         guard case .success(let answer) = result else {
             guard case .failure(let failure) = result else { return .created }
@@ -130,17 +126,14 @@ final class Kubernetes {
 
     // MARK: Delete
 
+    private static let deletion = Array(#"{"propagationPolicy":"Background"}"#.utf8)
+
     /// Deletes the question's Job and its Pods. Nil: it is gone, or going.
     ///
     /// Without the propagation policy batch/v1 orphans the Pods, and the question runs on.
     func delete(_ question: QuestionUUID, deadline: Deadline, context: LogContext) async -> CallFailure? {
         let result = await call(.kubernetesDelete, deadline, context) { authorization in
-            var request = HTTPRequest(
-                method: .delete, target: self.target(question.jobName),
-                body: Array(#"{"propagationPolicy":"Background"}"#.utf8))
-            request.fields.append("Content-Type", "application/json")
-            Self.append(authorization, to: &request)
-            return request
+            self.request(.delete, self.target(question.jobName), body: Self.deletion, authorization)
         }
         switch result {
         case .failure(let failure): return failure
@@ -177,9 +170,12 @@ final class Kubernetes {
         collection + Array("/\(name)".utf8)
     }
 
-    private static func append(_ authorization: [UInt8]?, to request: inout HTTPRequest) {
-        request.fields.append("Accept", "application/json")
-        if let authorization { request.fields.append("Authorization", authorization) }
+    private func request(
+        _ method: HTTPMethod, _ target: [UInt8], body: [UInt8] = [], _ authorization: [UInt8]?
+    ) -> HTTPRequest {
+        HTTPRequest(
+            method: method, target: target,
+            fields: prepared.fields(authorization, hasBody: !body.isEmpty), body: body)
     }
 
     /// The `message` of the cluster's Status, bounded.
