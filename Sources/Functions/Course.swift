@@ -7,7 +7,7 @@ internal import Net
 /// The loop's clock stands still within a turn, and an event is read within one: where reading begins and
 /// ends the clock is asked anew.
 @EventLoopActor
-final class Course {
+struct Course {
     let context: LogContext
     let deadline: Deadline
     private var event: Event?
@@ -23,16 +23,16 @@ final class Course {
     }
 
     /// The event is about to be read.
-    func parsing() { parsingNanoseconds = EventLoop.shared.readingNanoseconds }
+    mutating func parsing() { parsingNanoseconds = EventLoop.shared.readingNanoseconds }
     /// The event is read; nil where it could not be.
-    func parsed(_ event: Event?) {
+    mutating func parsed(_ event: Event?) {
         self.event = event
         parsedNanoseconds = EventLoop.shared.readingNanoseconds
     }
     /// BigQuery has answered.
-    func stored() { storedNanoseconds = EventLoop.shared.nowNanoseconds }
+    mutating func stored() { storedNanoseconds = EventLoop.shared.nowNanoseconds }
     /// The cluster or Pub/Sub has answered, or was found not to be asked.
-    func dispatched() { dispatchedNanoseconds = EventLoop.shared.nowNanoseconds }
+    mutating func dispatched() { dispatchedNanoseconds = EventLoop.shared.nowNanoseconds }
 
     /// Which event a log line is about.
     func append(_ event: Event, to line: inout LogLine) {
@@ -62,11 +62,11 @@ final class Course {
 
     /// Counts the event, and the time its steps took.
     func count(_ outcome: EventOutcome, in metrics: Metrics) {
-        metrics.count(EventKindLabel(event), outcome)
-        if let time = parseNanoseconds { metrics.observe(.parse, nanoseconds: time) }
-        if let time = storeNanoseconds { metrics.observe(.store, nanoseconds: time) }
-        if let time = dispatchNanoseconds { metrics.observe(.dispatch, nanoseconds: time) }
-        metrics.observe(.all, nanoseconds: totalNanoseconds)
+        metrics.count(
+            EventKindLabel(event), outcome,
+            Metrics.StepTimes(
+                parse: parseNanoseconds, store: storeNanoseconds, dispatch: dispatchNanoseconds,
+                all: totalNanoseconds))
     }
 
     private var parseNanoseconds: UInt64? {
@@ -75,13 +75,14 @@ final class Course {
     }
 
     private var storeNanoseconds: UInt64? {
-        storedNanoseconds.map { Self.elapsed(from: parsedNanoseconds ?? startNanoseconds, to: $0) }
+        guard let storedNanoseconds else { return nil }
+        return Self.elapsed(from: parsedNanoseconds ?? startNanoseconds, to: storedNanoseconds)
     }
 
     private var dispatchNanoseconds: UInt64? {
-        dispatchedNanoseconds.map {
-            Self.elapsed(from: storedNanoseconds ?? parsedNanoseconds ?? startNanoseconds, to: $0)
-        }
+        guard let dispatchedNanoseconds else { return nil }
+        return Self.elapsed(
+            from: storedNanoseconds ?? parsedNanoseconds ?? startNanoseconds, to: dispatchedNanoseconds)
     }
 
     private var totalNanoseconds: UInt64 {

@@ -57,7 +57,7 @@ final class EventHandler: ServiceHandler {
             response.fields.append("Allow", "POST")
             return response
         }
-        let course = Course(context: log.context(of: request.fields), deadline: deadline)
+        var course = Course(context: log.context(of: request.fields), deadline: deadline)
         if let push, let refusal = await check(request.fields, with: push, course) { return refusal }
         course.parsing()
         let message: PubSubMessage
@@ -76,10 +76,10 @@ final class EventHandler: ServiceHandler {
             event = try Event(message)
         } catch {
             course.parsed(nil)
-            return await refuse(message, request.body, error.description, course)
+            return await refuse(message, request.body, error.description, &course)
         }
         course.parsed(event)
-        return await handle(event, request.body, course)
+        return await handle(event, request.body, &course)
     }
 
     /// The answer to a push that does not prove where it comes from; nil where it does.
@@ -109,41 +109,37 @@ final class EventHandler: ServiceHandler {
         }
     }
 
-    private func handle(_ event: Event, _ body: [UInt8], _ course: Course) async -> HTTPResponse {
-        let job: Result<Job, Undispatchable>?
-        let insertion: BigQuery.Insertion
-        if event.kind == .question {
-            // While the row is on its way the Job is made and the cluster's connection opened; nothing is
-            // sent on it.
-            async let made = Self.makeJob(of: event, jobs)
+    private func handle(_ event: Event, _ body: [UInt8], _ course: inout Course) async -> HTTPResponse {
+        // While the row is on its way the Job is made and the cluster's connection opened; nothing is sent on
+        // it.
+        if event.kind == .question || event.kind == .cancellation && event.questionUUID != nil {
             prepareCluster(course.deadline)
-            insertion = await bigQuery.insert(event, deadline: course.deadline, context: course.context)
-            job = await made
-        } else {
-            if event.kind == .cancellation, event.questionUUID != nil { prepareCluster(course.deadline) }
-            insertion = await bigQuery.insert(event, deadline: course.deadline, context: course.context)
-            job = nil
+        }
+        var job: Result<Job, Undispatchable>?
+        let insertion = await bigQuery.insert(event, deadline: course.deadline, context: course.context) {
+            if event.kind == .question, job == nil { job = makeJob(of: event) }
         }
         course.stored()
         switch insertion {
         case .stored: break
-        case .impossible(let reason): return await refuse(event.message, body, reason, course)
+        case .impossible(let reason): return await refuse(event.message, body, reason, &course)
         case .failed(let failure): return notStored(event, failure, course)
         }
-        switch job {
-        case .success(let job): return await dispatch(job, of: event, course)
-        case .failure(let reason): return await reportUndispatchable(event, reason.description, nil, course)
-        case nil: break
+        switch event.kind {
+        case .question:
+            switch job ?? makeJob(of: event) {
+            case .success(let job): return await dispatch(job, of: event, &course)
+            case .failure(let reason):
+                return await reportUndispatchable(event, reason.description, nil, &course)
+            }
+        case .cancellation: return await cancel(event, &course)
+        case .exception, .other: return acknowledge(event, .stored, "stored", course)
         }
-        if event.kind == .cancellation { return await cancel(event, course) }
-        return acknowledge(event, .stored, "stored", course)
     }
 
-    private static func makeJob(
-        of event: Event, _ template: JobTemplate
-    ) async -> Result<Job, Undispatchable> {
+    private func makeJob(of event: Event) -> Result<Job, Undispatchable> {
         do throws(Undispatchable) {
-            return .success(try Job(of: event, template: template))
+            return .success(try Job(of: event, template: jobs))
         } catch {
             return .failure(error)
         }
@@ -156,7 +152,7 @@ final class EventHandler: ServiceHandler {
 
     // MARK: Dispatching and cancelling
 
-    private func dispatch(_ job: Job, of event: Event, _ course: Course) async -> HTTPResponse {
+    private func dispatch(_ job: Job, of event: Event, _ course: inout Course) async -> HTTPResponse {
         let creation = await kubernetes.create(job, deadline: course.deadline, context: course.context)
         course.dispatched()
         switch creation {
@@ -174,12 +170,12 @@ final class EventHandler: ServiceHandler {
             return acknowledge(event, .duplicateQuestion, "a duplicate question", course)
         case .refused(let status, let message):
             return await reportUndispatchable(
-                event, Undispatchable.refused(status).description, message, course)
+                event, Undispatchable.refused(status).description, message, &course)
         case .failed(let failure): return notDone(.notDispatched, "dispatched", event, failure, course)
         }
     }
 
-    private func cancel(_ event: Event, _ course: Course) async -> HTTPResponse {
+    private func cancel(_ event: Event, _ course: inout Course) async -> HTTPResponse {
         guard let question = event.questionUUID else {
             // It cannot name a Job, so there is none; least of all is an empty name sent, which means all of
             // them.
@@ -194,7 +190,7 @@ final class EventHandler: ServiceHandler {
     /// Tells the asker, as the child would have, that there will be no answer. That the telling fails changes
     /// nothing.
     private func reportUndispatchable(
-        _ event: Event, _ reason: String, _ detail: String?, _ course: Course
+        _ event: Event, _ reason: String, _ detail: String?, _ course: inout Course
     ) async -> HTTPResponse {
         course.dispatched()
         log.write(.error, "question not dispatched: it never can be", course.context) { line in
@@ -221,7 +217,7 @@ final class EventHandler: ServiceHandler {
     /// A message that can never be stored: to the dead-letter topic, or refused so that the subscription's
     /// own policy decides.
     private func refuse(
-        _ message: PubSubMessage, _ body: [UInt8], _ reason: String, _ course: Course
+        _ message: PubSubMessage, _ body: [UInt8], _ reason: String, _ course: inout Course
     ) async -> HTTPResponse {
         guard let deadLetters else { return refused(message, reason, "refused", course) }
         guard let letter = DeadLetter.message(of: message, requestBody: body, reason: reason) else {
@@ -272,12 +268,12 @@ final class EventHandler: ServiceHandler {
     }()
 
     private func acknowledge(
-        _ event: Event, _ counted: EventOutcome, _ outcome: String, _ course: Course
+        _ event: Event, _ counted: EventOutcome, _ outcome: StaticString, _ course: Course
     ) -> HTTPResponse {
         course.count(counted, in: metrics)
         log.write(.info, "event handled", course.context) { line in
             course.append(event, to: &line)
-            line.field("outcome", outcome)
+            line.field("outcome", literal: outcome)
             course.appendTimes(to: &line)
         }
         return Self.acknowledged

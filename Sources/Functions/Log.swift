@@ -120,7 +120,7 @@ public final class Log {
     private func emit(_ severity: LogSeverity, _ message: StaticString, _ fields: (inout LogLine) -> Void) {
         let reused = buffer
         buffer = []
-        var line = LogLine(form, severity, message, timestamp: stamp.now(), reusing: reused)
+        var line = LogLine(form, severity, message, timestamp: stamp.now(), reusing: consume reused)
         fields(&line)
         buffer = line.finish()
         sink.write(buffer)

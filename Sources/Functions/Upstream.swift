@@ -61,6 +61,7 @@ public final class UpstreamCaller {
     private let exchange: any HTTPExchange
     private let log: Log
     private let random: @EventLoopActor () -> UInt64
+    private var answers = KnownAnswer()
     private var budgets = [RetryBudget](repeating: RetryBudget(), count: Upstream.allCases.count)
 
     /// A caller whose requests go through `exchange`. Jitter comes from `random`, so that a simulation can be
@@ -83,11 +84,12 @@ public final class UpstreamCaller {
     ///   - attemptMillisecondsMax: the longest time for one attempt, where Retry would give more.
     ///   - renewOrigin: asks the cluster's endpoint anew, once a call, when the one that was used cannot be
     ///     reached; nil from it ends the call.
+    ///   - meanwhile: called each time a request is on its way.
     ///   - request: makes the request of each attempt from the value of the Authorization field.
     public func call(
         _ upstream: Upstream, at origin: Origin, deadline: Deadline, token source: AccessToken? = nil,
         attemptMillisecondsMax: UInt64 = .max, context: LogContext = .none,
-        renewOrigin: (@EventLoopActor () async -> Origin?)? = nil,
+        renewOrigin: (@EventLoopActor () async -> Origin?)? = nil, meanwhile: () -> Void = {},
         _ request: (_ authorization: [UInt8]?) -> HTTPRequest
     ) async -> UpstreamResult {
         var retry = Retry(deadlineNanoseconds: deadline.nanoseconds)
@@ -115,19 +117,28 @@ public final class UpstreamCaller {
             let longest = attemptMillisecondsMax.multipliedReportingOverflow(by: 1_000_000)
             let own = start.addingReportingOverflow(longest.overflow ? .max : longest.partialValue)
             let end = own.overflow ? attemptEnd : min(attemptEnd, own.partialValue)
+            let outcome: Outcome
+            let label: AttemptOutcome
             do throws(HTTPClientError) {
-                last = .answer(
-                    try await exchange.send(
-                        request(token?.authorization), to: origin, deadline: Deadline(nanoseconds: end)))
+                let response = try await exchange.send(
+                    request(token?.authorization), to: origin, deadline: Deadline(nanoseconds: end),
+                    meanwhile: meanwhile)
+                outcome = answers.outcome(response.status, body: response.body, by: upstream)
+                label = AttemptOutcome(status: response.status)
+                last = .answer(response)
             } catch {
+                outcome = Outcome(error)
+                label = AttemptOutcome(error)
                 last = .failure(error)
             }
-            metrics.attempted(upstream, last, nanoseconds: EventLoop.shared.nowNanoseconds - start)
-            let reaction = Policy.reaction(to: Self.outcome(of: last, from: upstream), of: upstream)
-            if reaction.isFinal {
-                if reaction.isSuccess { budgets[upstream.index].succeeded() }
-                return ended(upstream, origin, source, last, reaction, attempts)
+            metrics.attempted(upstream, label, nanoseconds: EventLoop.shared.nowNanoseconds - start)
+            let reaction = Policy.reaction(to: outcome, of: upstream)
+            if reaction.isSuccess {
+                budgets[upstream.index].succeeded()
+                metrics.called(upstream, reaction, attempts: attempts)
+                return UpstreamResult(last: last, reaction: reaction, attempts: attempts)
             }
+            if reaction.isFinal { return ended(upstream, origin, source, last, reaction, attempts) }
             logAttempt(upstream, last, attempts, start, context)
             let goesOn = await prepareNext(upstream, reaction, last, &retry)
             guard goesOn else {
@@ -144,24 +155,15 @@ public final class UpstreamCaller {
         }
     }
 
+    /// A call without success.
     private func ended(
         _ upstream: Upstream, _ origin: Origin, _ source: AccessToken?, _ last: UpstreamResult.Last,
         _ reaction: Reaction, _ attempts: Int
     ) -> UpstreamResult {
         metrics.called(upstream, reaction, attempts: attempts)
         var result = UpstreamResult(last: last, reaction: reaction, attempts: attempts)
-        if !reaction.isSuccess {
-            result.explanation = Explanation(of: result, upstream, at: origin, token: source)
-        }
+        result.explanation = Explanation(of: result, upstream, at: origin, token: source)
         return result
-    }
-
-    private static func outcome(of last: UpstreamResult.Last, from upstream: Upstream) -> Outcome {
-        switch last {
-        case .answer(let response): .answered(response.status, body: response.body, by: upstream)
-        case .failure(let error): Outcome(error)
-        case .noToken, .notSent: .notConnected
-        }
     }
 
     /// Waits as long as Retry says. Returns whether there is a next attempt.

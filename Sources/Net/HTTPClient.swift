@@ -27,6 +27,13 @@ public final class HTTPClient: HTTPExchange {
     public func send(
         _ request: HTTPRequest, to origin: Origin, deadline: Deadline
     ) async throws(HTTPClientError) -> HTTPResponse {
+        try await send(request, to: origin, deadline: deadline) {}
+    }
+
+    /// The same, with work for the time until the answer comes; see `HTTPExchange`.
+    public func send(
+        _ request: HTTPRequest, to origin: Origin, deadline: Deadline, meanwhile: () -> Void
+    ) async throws(HTTPClientError) -> HTTPResponse {
         let pool = pool(for: origin)
         var isFresh = false
         var hasRepeated = false
@@ -56,6 +63,7 @@ public final class HTTPClient: HTTPExchange {
                     isSent = try await write(
                         [first.dropFirst(count), rest[...]], on: stream, &machine, deadline)
                 }
+                if machine.isReceiving { meanwhile() }
                 while machine.isReceiving { try await stream.read(into: &machine, deadline: deadline) }
                 if case .done(let response, let isReusable) = machine.state {
                     connection.isReused = true
