@@ -59,6 +59,61 @@ final class EventHandler: ServiceHandler {
         }
         var course = Course(context: log.context(of: request.fields), deadline: deadline)
         if let push, let refusal = await check(request.fields, with: push, course) { return refusal }
+        let event: Event
+        switch read(request, &course) {
+        case .event(let read): event = read
+        case .malformed(let message, let reason): return await refuse(message, request.body, reason, &course)
+        case .none(let refusal): return refusal
+        }
+        // While the row is on its way the Job is made and the cluster's connection opened; nothing is sent on
+        // it.
+        if event.kind == .question || event.kind == .cancellation && event.questionUUID != nil {
+            prepareCluster(deadline)
+        }
+        var made: Result<Job, Undispatchable>?
+        let insertion = await bigQuery.insert(event, deadline: deadline, context: course.context) {
+            if event.kind == .question, made == nil { made = makeJob(of: event) }
+        }
+        course.stored()
+        switch insertion {
+        case .stored: break
+        case .impossible(let reason): return await refuse(event.message, request.body, reason, &course)
+        case .failed(let failure): return notStored(event, failure, course)
+        }
+        switch event.kind {
+        case .question: break
+        case .cancellation: return await cancel(event, &course)
+        case .exception, .other: return acknowledge(event, .stored, "stored", course)
+        }
+        switch made ?? makeJob(of: event) {
+        case .success(let job):
+            let creation = await kubernetes.create(job, deadline: deadline, context: course.context)
+            course.dispatched()
+            switch creation {
+            case .created: return acknowledge(event, .dispatched, "dispatched", course)
+            case .takenByOther(let owner): return duplicate(event, job, owner, course)
+            case .refused(let status, let words):
+                let reason = Undispatchable.refused(status).description
+                return await reportUndispatchable(event, reason, words, &course)
+            case .failed(let failure): return notDone(.notDispatched, "dispatched", event, failure, course)
+            }
+        case .failure(let reason):
+            return await reportUndispatchable(event, reason.description, nil, &course)
+        }
+    }
+
+    // MARK: Reading
+
+    /// What a request holds.
+    private enum Reading {
+        case event(Event)
+        /// A message that can never be stored, and why.
+        case malformed(PubSubMessage, String)
+        /// No message: the answer.
+        case none(HTTPResponse)
+    }
+
+    private func read(_ request: borrowing HTTPRequest, _ course: inout Course) -> Reading {
         course.parsing()
         let message: PubSubMessage
         do throws(NotAnEvent) {
@@ -69,17 +124,16 @@ final class EventHandler: ServiceHandler {
                 line.field("reason", error.text)
             }
             course.count(.notAnEvent, in: metrics)
-            return .text(error.status, error.text + "\n")
+            return .none(.text(error.status, error.text + "\n"))
         }
-        let event: Event
         do throws(MalformedEvent) {
-            event = try Event(message)
+            let event = try Event(message)
+            course.parsed(event)
+            return .event(event)
         } catch {
             course.parsed(nil)
-            return await refuse(message, request.body, error.description, &course)
+            return .malformed(message, error.description)
         }
-        course.parsed(event)
-        return await handle(event, request.body, &course)
     }
 
     /// The answer to a push that does not prove where it comes from; nil where it does.
@@ -109,33 +163,7 @@ final class EventHandler: ServiceHandler {
         }
     }
 
-    private func handle(_ event: Event, _ body: [UInt8], _ course: inout Course) async -> HTTPResponse {
-        // While the row is on its way the Job is made and the cluster's connection opened; nothing is sent on
-        // it.
-        if event.kind == .question || event.kind == .cancellation && event.questionUUID != nil {
-            prepareCluster(course.deadline)
-        }
-        var job: Result<Job, Undispatchable>?
-        let insertion = await bigQuery.insert(event, deadline: course.deadline, context: course.context) {
-            if event.kind == .question, job == nil { job = makeJob(of: event) }
-        }
-        course.stored()
-        switch insertion {
-        case .stored: break
-        case .impossible(let reason): return await refuse(event.message, body, reason, &course)
-        case .failed(let failure): return notStored(event, failure, course)
-        }
-        switch event.kind {
-        case .question:
-            switch job ?? makeJob(of: event) {
-            case .success(let job): return await dispatch(job, of: event, &course)
-            case .failure(let reason):
-                return await reportUndispatchable(event, reason.description, nil, &course)
-            }
-        case .cancellation: return await cancel(event, &course)
-        case .exception, .other: return acknowledge(event, .stored, "stored", course)
-        }
-    }
+    // MARK: Dispatching and cancelling
 
     private func makeJob(of event: Event) -> Result<Job, Undispatchable> {
         do throws(Undispatchable) {
@@ -150,29 +178,19 @@ final class EventHandler: ServiceHandler {
         EventLoop.shared.start { [kubernetes] in await kubernetes.prepare(deadline: deadline) }
     }
 
-    // MARK: Dispatching and cancelling
-
-    private func dispatch(_ job: Job, of event: Event, _ course: inout Course) async -> HTTPResponse {
-        let creation = await kubernetes.create(job, deadline: course.deadline, context: course.context)
-        course.dispatched()
-        switch creation {
-        case .created: return acknowledge(event, .dispatched, "dispatched", course)
-        case .takenByOther(let owner):
-            log.write(
-                .warning, "the question has a Job of another event already; nothing was dispatched",
-                course.context
-            ) {
-                line in
-                course.append(event, to: &line)
-                line.field("job", job.name)
-                line.field("owner", owner)
-            }
-            return acknowledge(event, .duplicateQuestion, "a duplicate question", course)
-        case .refused(let status, let message):
-            return await reportUndispatchable(
-                event, Undispatchable.refused(status).description, message, &course)
-        case .failed(let failure): return notDone(.notDispatched, "dispatched", event, failure, course)
+    private func duplicate(
+        _ event: Event, _ job: Job, _ owner: [UInt8], _ course: Course
+    ) -> HTTPResponse {
+        log.write(
+            .warning, "the question has a Job of another event already; nothing was dispatched",
+            course.context
+        ) {
+            line in
+            course.append(event, to: &line)
+            line.field("job", job.name)
+            line.field("owner", owner)
         }
+        return acknowledge(event, .duplicateQuestion, "a duplicate question", course)
     }
 
     private func cancel(_ event: Event, _ course: inout Course) async -> HTTPResponse {

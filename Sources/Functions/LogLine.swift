@@ -70,12 +70,19 @@ public struct LogLine: Sendable {
     /// Room for `,"truncated":true}` and the newline.
     private static let tailBytes = 24
 
-    /// Begins a line in a buffer whose room is used again.
+    /// Begins a line.
+    init(_ form: Form, _ severity: LogSeverity, _ message: StaticString, timestamp: [UInt8]) {
+        var buffer: [UInt8] = []
+        self.init(form, severity, message, timestamp: timestamp, taking: &buffer)
+    }
+
+    /// Begins a line in a buffer whose room is used again, and which is empty afterwards.
     init(
         _ form: Form, _ severity: LogSeverity, _ message: StaticString, timestamp: [UInt8],
-        reusing buffer: consuming [UInt8]
+        taking buffer: inout [UInt8]
     ) {
-        bytes = buffer
+        bytes = []
+        swap(&bytes, &buffer)
         bytes.removeAll(keepingCapacity: true)
         if case .json = form { isJSON = true } else { isJSON = false }
         switch form {

@@ -80,15 +80,13 @@ enum EventKindLabel: Int, MetricLabel {
         case .question: self = .question
         case .cancellation: self = .cancellation
         case .exception: self = .exception
-        case .other:
-            let value = event.kindValue
-            self = Self.named.first { value.equals(text: $0.label) } ?? .other
+        case .other: self = Self.named.first { $0.kind == event.kindBytes }?.label ?? .other
         }
     }
 
-    private static let named: [EventKindLabel] = [
-        .logRecord, .heartbeat, .monitorMessage, .result, .deliveryAcknowledgement,
-    ]
+    private static let named = [
+        EventKindLabel.logRecord, .heartbeat, .monitorMessage, .result, .deliveryAcknowledgement,
+    ].map { (kind: Array($0.label.utf8), label: $0) }
 }
 
 /// What became of one request to an upstream, as a label.
