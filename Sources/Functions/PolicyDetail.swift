@@ -70,7 +70,7 @@ struct KnownAnswer {
     /// The outcome that an answer is.
     mutating func outcome(_ status: Int, body: [UInt8], by upstream: Upstream) -> Outcome {
         guard upstream == .bigQuery else { return .answered(status, body: body, by: upstream) }
-        if let known, status == self.status, body == self.body { return known }
+        if let known, status == self.status, body.span.equals(self.body.span) { return known }
         let outcome = Outcome.answered(status, body: body, by: upstream)
         if body.count <= Self.bytesMax {
             (self.status, self.body, known) = (status, body, outcome)

@@ -89,7 +89,7 @@ public final class UpstreamCaller {
     public func call(
         _ upstream: Upstream, at origin: Origin, deadline: Deadline, token source: AccessToken? = nil,
         attemptMillisecondsMax: UInt64 = .max, context: LogContext = .none,
-        renewOrigin: (@EventLoopActor () async -> Origin?)? = nil, meanwhile: () -> Void = {},
+        renewOrigin: @EventLoopActor (Origin) async -> Origin? = { $0 }, meanwhile: () -> Void = {},
         _ request: (_ authorization: [UInt8]?) -> HTTPRequest
     ) async -> UpstreamResult {
         var retry = Retry(deadlineNanoseconds: deadline.nanoseconds)
@@ -145,9 +145,9 @@ public final class UpstreamCaller {
                 return ended(upstream, origin, source, last, .unavailable, attempts)
             }
             if reaction == .freshToken, let source, let token { source.invalidate(token) }
-            if case .askClusterAnew = reaction, let renewOrigin, !hasRenewedOrigin {
+            if case .askClusterAnew = reaction, !hasRenewedOrigin {
                 hasRenewedOrigin = true
-                guard let renewed = await renewOrigin() else {
+                guard let renewed = await renewOrigin(origin) else {
                     return ended(upstream, origin, source, last, .unavailable, attempts)
                 }
                 origin = renewed

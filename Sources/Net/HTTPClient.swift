@@ -116,7 +116,8 @@ public final class HTTPClient: HTTPExchange {
 
     /// The request in two pieces, the second of which is empty for most: a large body is not copied behind
     /// its head.
-    private static func parts(of request: HTTPRequest, hostField: String) -> (first: [UInt8], rest: [UInt8]) {
+    private static func parts(of request: HTTPRequest, hostField: [UInt8]) -> (first: [UInt8], rest: [UInt8])
+    {
         var head = HTTPSerializer.requestHead(request, hostField: hostField)
         if request.body.count > bodyBytesBehindHeadMax { return (head, request.body) }
         head.append(contentsOf: request.body)
@@ -189,7 +190,7 @@ public final class HTTPClient: HTTPExchange {
     @EventLoopActor
     fileprivate final class Pool {
         let origin: Origin
-        let hostField: String
+        let hostField: [UInt8]
         var machine: ConnectionPoolStateMachine
         /// Whether its origin is another's: connections that are still used are not kept.
         var isForgotten = false
@@ -199,7 +200,7 @@ public final class HTTPClient: HTTPExchange {
 
         init(_ origin: Origin) {
             self.origin = origin
-            hostField = origin.hostField
+            hostField = Array(origin.hostField.utf8)
             machine = ConnectionPoolStateMachine(
                 connectionsMax: Limits.connectionsPerOriginMax, waitingMax: Limits.waitingPerOriginMax,
                 idleNanoseconds: origin.idleMilliseconds * 1_000_000)

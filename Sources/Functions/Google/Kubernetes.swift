@@ -86,7 +86,7 @@ final class Kubernetes {
             return .failed(failure)
         }
         if answer.reaction == .done, let body = answer.response?.body,
-            let owner = Self.eventUUID(inJob: body)
+            let owner = Self.eventUUID(inJob: body, comparing: job)
         {
             if owner == job.eventUUID {
                 caller.metrics.redeliveriesRecognised += 1
@@ -103,8 +103,23 @@ final class Kubernetes {
         }
     }
 
-    /// The `uuid` inside a Job's `--attributes`; nil when it has none.
-    nonisolated static func eventUUID(inJob body: [UInt8]) -> [UInt8]? {
+    /// The `uuid` inside a Job's `--attributes`; nil when it has none. Attributes that are those of `ours` to
+    /// the byte are not read: their event is ours.
+    nonisolated static func eventUUID(inJob body: [UInt8], comparing ours: Job? = nil) -> [UInt8]? {
+        guard let attributes = attributes(inJob: body) else { return nil }
+        if let ours, let range = attributes.contentRange {
+            let source = attributes.document.source
+            let own = ours.body.span.extracting(ours.attributes)
+            if source.span.extracting(range).equals(own) { return ours.eventUUID }
+        }
+        guard let text = attributes.stringBytes, let root = try? JSONDocument(parsing: text).root else {
+            return nil
+        }
+        return root["uuid"]?.stringBytes
+    }
+
+    /// What stands behind the first `--attributes` of a Job.
+    private nonisolated static func attributes(inJob body: [UInt8]) -> JSONDocument.Value? {
         guard let job = try? JSONDocument(parsing: body).root,
             let containers = job["spec"]?["template"]?["spec"]?["containers"]
         else { return nil }
@@ -112,12 +127,7 @@ final class Kubernetes {
             guard let arguments = container["args"] else { continue }
             var isNext = false
             for argument in arguments.elements {
-                if isNext {
-                    guard let text = argument.stringBytes,
-                        let attributes = try? JSONDocument(parsing: text).root
-                    else { return nil }
-                    return attributes["uuid"]?.stringBytes
-                }
+                if isNext { return argument }
                 isNext = argument.equals("--attributes")
             }
         }
@@ -159,9 +169,9 @@ final class Kubernetes {
         }
         let result = await caller.call(
             upstream, at: origin, deadline: deadline, token: token, context: context,
-            renewOrigin: { [cluster] in
-                cluster.forget(origin)
-                return try? await cluster.origin(deadline: deadline)
+            renewOrigin: { origin in
+                self.cluster.forget(origin)
+                return try? await self.cluster.origin(deadline: deadline)
             }, request)
         return .success(result)
     }
