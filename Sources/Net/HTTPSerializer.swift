@@ -43,8 +43,7 @@ enum HTTPSerializer {
     /// A request's head, with the fields that the client adds.
     static func requestHead(_ request: HTTPRequest, hostField: [UInt8]) -> [UInt8] {
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(
-            128 + hostField.count + request.target.count + request.fields.bytes.count + request.body.count)
+        bytes.reserveCapacity(128 + request.target.count + request.fields.bytes.count + request.body.count)
         bytes.append(contentsOf: request.method.name.utf8)
         bytes.append(UInt8(ascii: " "))
         bytes.append(contentsOf: request.target)
