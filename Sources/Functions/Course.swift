@@ -52,21 +52,29 @@ struct Course {
         if let attempt = message.deliveryAttempt { line.field("delivery_attempt", attempt) }
     }
 
-    /// How long the steps took, as far as they were reached.
-    func appendTimes(to line: inout LogLine) {
-        if let time = parseNanoseconds { line.field("parse_ms", milliseconds: time) }
-        if let time = storeNanoseconds { line.field("store_ms", milliseconds: time) }
-        if let time = dispatchNanoseconds { line.field("dispatch_ms", milliseconds: time) }
-        line.field("ms", milliseconds: totalNanoseconds)
+    /// Adds how long the steps took, as far as they were reached.
+    func appendTimes(to line: inout LogLine) { Self.append(times, to: &line) }
+
+    /// As above, with times that were asked for already.
+    static func append(_ times: Metrics.StepTimes, to line: inout LogLine) {
+        if let time = times.parse { line.field("parse_ms", milliseconds: time) }
+        if let time = times.store { line.field("store_ms", milliseconds: time) }
+        if let time = times.dispatch { line.field("dispatch_ms", milliseconds: time) }
+        line.field("ms", milliseconds: times.all)
     }
 
-    /// Counts the event, and the time its steps took.
-    func count(_ outcome: EventOutcome, in metrics: Metrics) {
-        metrics.count(
-            EventKindLabel(event), outcome,
-            Metrics.StepTimes(
-                parse: parseNanoseconds, store: storeNanoseconds, dispatch: dispatchNanoseconds,
-                all: totalNanoseconds))
+    /// Counts the event, and the time its steps took, which it returns.
+    @discardableResult
+    func count(_ outcome: EventOutcome, in metrics: Metrics) -> Metrics.StepTimes {
+        let times = times
+        metrics.count(EventKindLabel(event), outcome, times)
+        return times
+    }
+
+    private var times: Metrics.StepTimes {
+        Metrics.StepTimes(
+            parse: parseNanoseconds, store: storeNanoseconds, dispatch: dispatchNanoseconds,
+            all: totalNanoseconds)
     }
 
     private var parseNanoseconds: UInt64? {

@@ -288,11 +288,11 @@ final class EventHandler: ServiceHandler {
     private func acknowledge(
         _ event: Event, _ counted: EventOutcome, _ outcome: StaticString, _ course: Course
     ) -> HTTPResponse {
-        course.count(counted, in: metrics)
+        let times = course.count(counted, in: metrics)
         log.write(.info, "event handled", course.context) { line in
             course.append(event, to: &line)
             line.field("outcome", literal: outcome)
-            course.appendTimes(to: &line)
+            Course.append(times, to: &line)
         }
         return Self.acknowledged
     }

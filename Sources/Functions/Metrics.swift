@@ -80,13 +80,15 @@ enum EventKindLabel: Int, MetricLabel {
         case .question: self = .question
         case .cancellation: self = .cancellation
         case .exception: self = .exception
-        case .other: self = Self.named.first { $0.kind == event.kindBytes }?.label ?? .other
+        case .other:
+            let kind = event.kindBytes
+            self = Self.named.first { $0.kind == kind[...] }?.label ?? .other
         }
     }
 
     private static let named = [
         EventKindLabel.logRecord, .heartbeat, .monitorMessage, .result, .deliveryAcknowledgement,
-    ].map { (kind: Array($0.label.utf8), label: $0) }
+    ].map { (kind: Array($0.label.utf8)[...], label: $0) }
 }
 
 /// What became of one request to an upstream, as a label.

@@ -98,18 +98,19 @@ public final class UpstreamCaller {
         var attempts = 0
         var last = UpstreamResult.Last.notSent
         while true {
+            var start = EventLoop.shared.nowNanoseconds
             var token: Token?
             if let source {
-                token = source.current
+                token = source.current(nowNanoseconds: start)
                 if token == nil {
                     do throws(TokenError) {
                         token = try await source.value(deadline: deadline)
                     } catch {
                         return ended(upstream, origin, source, .noToken(error), .unavailable, attempts)
                     }
+                    start = EventLoop.shared.nowNanoseconds
                 }
             }
-            let start = EventLoop.shared.nowNanoseconds
             guard let attemptEnd = retry.beginAttempt(nowNanoseconds: start) else {
                 return ended(upstream, origin, source, last, .unavailable, attempts)
             }

@@ -126,7 +126,7 @@ final class HostileUpstream: HTTPExchange {
         _ request: HTTPRequest, to origin: Origin, deadline: Deadline
     ) async throws(HTTPClientError) -> HTTPResponse {
         let bytes =
-            HTTPSerializer.requestHead(request, hostField: Array(origin.hostField.utf8)) + request.body
+            HTTPSerializer.requestHead(request, hostLine: HTTPSerializer.hostLine(of: origin)) + request.body
         checkMessage(bytes, request, origin)
         let method = request.method.name
         guard let form = UpstreamForm.of(method, Array(request.target), origin) else {
