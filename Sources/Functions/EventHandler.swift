@@ -108,9 +108,9 @@ final class EventHandler: ServiceHandler {
     private enum Reading {
         case event(Event)
         /// A message that can never be stored, and why.
-        case malformed(PubSubMessage, String)
+        indirect case malformed(PubSubMessage, String)
         /// No message: the answer.
-        case none(HTTPResponse)
+        indirect case none(HTTPResponse)
     }
 
     private func read(_ request: borrowing HTTPRequest, _ course: inout Course) -> Reading {

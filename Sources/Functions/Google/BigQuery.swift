@@ -34,6 +34,7 @@ final class BigQuery {
 
     /// Stores the row of `event`, under the same insertId for ever. `meanwhile` is called each time the row
     /// is on its way.
+    @inline(__always)  // Called in one place: a function that can suspend has a frame of its own.
     func insert(
         _ event: Event, deadline: Deadline, context: LogContext, meanwhile: () -> Void = {}
     ) async -> Insertion {

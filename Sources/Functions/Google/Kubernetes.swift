@@ -53,6 +53,7 @@ final class Kubernetes {
     // MARK: Create
 
     /// Creates `job`, unless it is there already.
+    @inline(__always)  // As BigQuery's `insert`.
     func create(_ job: Job, deadline: Deadline, context: LogContext) async -> Creation {
         let result = await call(.kubernetesCreate, deadline, context) { authorization in
             self.request(.post, self.collection, body: job.body, authorization)
