@@ -7,7 +7,7 @@ internal import Net
 /// The loop's clock stands still within a turn, and an event is read within one: where reading begins and
 /// ends the clock is asked anew.
 @EventLoopActor
-final class Course {
+struct Course {
     let context: LogContext
     let deadline: Deadline
     private var event: Event?
@@ -23,16 +23,16 @@ final class Course {
     }
 
     /// The event is about to be read.
-    func parsing() { parsingNanoseconds = EventLoop.shared.readingNanoseconds }
+    mutating func parsing() { parsingNanoseconds = EventLoop.shared.readingNanoseconds }
     /// The event is read; nil where it could not be.
-    func parsed(_ event: Event?) {
+    mutating func parsed(_ event: Event?) {
         self.event = event
         parsedNanoseconds = EventLoop.shared.readingNanoseconds
     }
     /// BigQuery has answered.
-    func stored() { storedNanoseconds = EventLoop.shared.nowNanoseconds }
+    mutating func stored() { storedNanoseconds = EventLoop.shared.nowNanoseconds }
     /// The cluster or Pub/Sub has answered, or was found not to be asked.
-    func dispatched() { dispatchedNanoseconds = EventLoop.shared.nowNanoseconds }
+    mutating func dispatched() { dispatchedNanoseconds = EventLoop.shared.nowNanoseconds }
 
     /// Which event a log line is about.
     func append(_ event: Event, to line: inout LogLine) {
@@ -52,21 +52,29 @@ final class Course {
         if let attempt = message.deliveryAttempt { line.field("delivery_attempt", attempt) }
     }
 
-    /// How long the steps took, as far as they were reached.
-    func appendTimes(to line: inout LogLine) {
-        if let time = parseNanoseconds { line.field("parse_ms", milliseconds: time) }
-        if let time = storeNanoseconds { line.field("store_ms", milliseconds: time) }
-        if let time = dispatchNanoseconds { line.field("dispatch_ms", milliseconds: time) }
-        line.field("ms", milliseconds: totalNanoseconds)
+    /// Adds how long the steps took, as far as they were reached.
+    func appendTimes(to line: inout LogLine) { Self.append(times, to: &line) }
+
+    /// As above, with times that were asked for already.
+    static func append(_ times: Metrics.StepTimes, to line: inout LogLine) {
+        if let time = times.parse { line.field("parse_ms", milliseconds: time) }
+        if let time = times.store { line.field("store_ms", milliseconds: time) }
+        if let time = times.dispatch { line.field("dispatch_ms", milliseconds: time) }
+        line.field("ms", milliseconds: times.all)
     }
 
-    /// Counts the event, and the time its steps took.
-    func count(_ outcome: EventOutcome, in metrics: Metrics) {
-        metrics.count(EventKindLabel(event), outcome)
-        if let time = parseNanoseconds { metrics.observe(.parse, nanoseconds: time) }
-        if let time = storeNanoseconds { metrics.observe(.store, nanoseconds: time) }
-        if let time = dispatchNanoseconds { metrics.observe(.dispatch, nanoseconds: time) }
-        metrics.observe(.all, nanoseconds: totalNanoseconds)
+    /// Counts the event, and the time its steps took, which it returns.
+    @discardableResult
+    func count(_ outcome: EventOutcome, in metrics: Metrics) -> Metrics.StepTimes {
+        let times = times
+        metrics.count(EventKindLabel(event), outcome, times)
+        return times
+    }
+
+    private var times: Metrics.StepTimes {
+        Metrics.StepTimes(
+            parse: parseNanoseconds, store: storeNanoseconds, dispatch: dispatchNanoseconds,
+            all: totalNanoseconds)
     }
 
     private var parseNanoseconds: UInt64? {
@@ -75,13 +83,14 @@ final class Course {
     }
 
     private var storeNanoseconds: UInt64? {
-        storedNanoseconds.map { Self.elapsed(from: parsedNanoseconds ?? startNanoseconds, to: $0) }
+        guard let storedNanoseconds else { return nil }
+        return Self.elapsed(from: parsedNanoseconds ?? startNanoseconds, to: storedNanoseconds)
     }
 
     private var dispatchNanoseconds: UInt64? {
-        dispatchedNanoseconds.map {
-            Self.elapsed(from: storedNanoseconds ?? parsedNanoseconds ?? startNanoseconds, to: $0)
-        }
+        guard let dispatchedNanoseconds else { return nil }
+        return Self.elapsed(
+            from: storedNanoseconds ?? parsedNanoseconds ?? startNanoseconds, to: dispatchedNanoseconds)
     }
 
     private var totalNanoseconds: UInt64 {

@@ -74,11 +74,14 @@ struct Question: Sendable {
     init(_ event: Event) throws(Undispatchable) {
         guard let uuid = event.questionUUID else { throw .questionUUID }
         guard let recipient = ServiceRevision(event.attribute(.recipient)) else { throw .recipient }
+        let cpus = try Self.quantity(event, .cpus)
+        let memory = try Self.quantity(event, .memory)
+        let ephemeralStorage = try Self.quantity(event, .ephemeralStorage)
         self.uuid = uuid
         self.recipient = recipient
-        cpus = try Self.quantity(event, .cpus)
-        memory = try Self.quantity(event, .memory)
-        ephemeralStorage = try Self.quantity(event, .ephemeralStorage)
+        self.cpus = cpus
+        self.memory = memory
+        self.ephemeralStorage = ephemeralStorage
     }
 
     private static func quantity(_ event: Event, _ name: AttributeName) throws(Undispatchable) -> Quantity? {

@@ -57,8 +57,63 @@ final class EventHandler: ServiceHandler {
             response.fields.append("Allow", "POST")
             return response
         }
-        let course = Course(context: log.context(of: request.fields), deadline: deadline)
+        var course = Course(context: log.context(of: request.fields), deadline: deadline)
         if let push, let refusal = await check(request.fields, with: push, course) { return refusal }
+        let event: Event
+        switch read(request, &course) {
+        case .event(let read): event = read
+        case .malformed(let message, let reason): return await refuse(message, request.body, reason, &course)
+        case .none(let refusal): return refusal
+        }
+        // While the row is on its way the Job is made and the cluster's connection opened; nothing is sent on
+        // it.
+        if event.kind == .question || event.kind == .cancellation && event.questionUUID != nil {
+            prepareCluster(deadline)
+        }
+        var made: Result<Job, Undispatchable>?
+        let insertion = await bigQuery.insert(event, deadline: deadline, context: course.context) {
+            if event.kind == .question, made == nil { made = makeJob(of: event) }
+        }
+        course.stored()
+        switch insertion {
+        case .stored: break
+        case .impossible(let reason): return await refuse(event.message, request.body, reason, &course)
+        case .failed(let failure): return notStored(event, failure, course)
+        }
+        switch event.kind {
+        case .question: break
+        case .cancellation: return await cancel(event, &course)
+        case .exception, .other: return acknowledge(event, .stored, "stored", course)
+        }
+        switch made ?? makeJob(of: event) {
+        case .success(let job):
+            let creation = await kubernetes.create(job, deadline: deadline, context: course.context)
+            course.dispatched()
+            switch creation {
+            case .created: return acknowledge(event, .dispatched, "dispatched", course)
+            case .takenByOther(let owner): return duplicate(event, job, owner, course)
+            case .refused(let status, let words):
+                let reason = Undispatchable.refused(status).description
+                return await reportUndispatchable(event, reason, words, &course)
+            case .failed(let failure): return notDone(.notDispatched, "dispatched", event, failure, course)
+            }
+        case .failure(let reason):
+            return await reportUndispatchable(event, reason.description, nil, &course)
+        }
+    }
+
+    // MARK: Reading
+
+    /// What a request holds.
+    private enum Reading {
+        case event(Event)
+        /// A message that can never be stored, and why.
+        indirect case malformed(PubSubMessage, String)
+        /// No message: the answer.
+        indirect case none(HTTPResponse)
+    }
+
+    private func read(_ request: borrowing HTTPRequest, _ course: inout Course) -> Reading {
         course.parsing()
         let message: PubSubMessage
         do throws(NotAnEvent) {
@@ -69,17 +124,16 @@ final class EventHandler: ServiceHandler {
                 line.field("reason", error.text)
             }
             course.count(.notAnEvent, in: metrics)
-            return .text(error.status, error.text + "\n")
+            return .none(.text(error.status, error.text + "\n"))
         }
-        let event: Event
         do throws(MalformedEvent) {
-            event = try Event(message)
+            let event = try Event(message)
+            course.parsed(event)
+            return .event(event)
         } catch {
             course.parsed(nil)
-            return await refuse(message, request.body, error.description, course)
+            return .malformed(message, error.description)
         }
-        course.parsed(event)
-        return await handle(event, request.body, course)
     }
 
     /// The answer to a push that does not prove where it comes from; nil where it does.
@@ -109,41 +163,11 @@ final class EventHandler: ServiceHandler {
         }
     }
 
-    private func handle(_ event: Event, _ body: [UInt8], _ course: Course) async -> HTTPResponse {
-        let job: Result<Job, Undispatchable>?
-        let insertion: BigQuery.Insertion
-        if event.kind == .question {
-            // While the row is on its way the Job is made and the cluster's connection opened; nothing is
-            // sent on it.
-            async let made = Self.makeJob(of: event, jobs)
-            prepareCluster(course.deadline)
-            insertion = await bigQuery.insert(event, deadline: course.deadline, context: course.context)
-            job = await made
-        } else {
-            if event.kind == .cancellation, event.questionUUID != nil { prepareCluster(course.deadline) }
-            insertion = await bigQuery.insert(event, deadline: course.deadline, context: course.context)
-            job = nil
-        }
-        course.stored()
-        switch insertion {
-        case .stored: break
-        case .impossible(let reason): return await refuse(event.message, body, reason, course)
-        case .failed(let failure): return notStored(event, failure, course)
-        }
-        switch job {
-        case .success(let job): return await dispatch(job, of: event, course)
-        case .failure(let reason): return await reportUndispatchable(event, reason.description, nil, course)
-        case nil: break
-        }
-        if event.kind == .cancellation { return await cancel(event, course) }
-        return acknowledge(event, .stored, "stored", course)
-    }
+    // MARK: Dispatching and cancelling
 
-    private static func makeJob(
-        of event: Event, _ template: JobTemplate
-    ) async -> Result<Job, Undispatchable> {
+    private func makeJob(of event: Event) -> Result<Job, Undispatchable> {
         do throws(Undispatchable) {
-            return .success(try Job(of: event, template: template))
+            return .success(try Job(of: event, template: jobs))
         } catch {
             return .failure(error)
         }
@@ -154,32 +178,22 @@ final class EventHandler: ServiceHandler {
         EventLoop.shared.start { [kubernetes] in await kubernetes.prepare(deadline: deadline) }
     }
 
-    // MARK: Dispatching and cancelling
-
-    private func dispatch(_ job: Job, of event: Event, _ course: Course) async -> HTTPResponse {
-        let creation = await kubernetes.create(job, deadline: course.deadline, context: course.context)
-        course.dispatched()
-        switch creation {
-        case .created: return acknowledge(event, .dispatched, "dispatched", course)
-        case .takenByOther(let owner):
-            log.write(
-                .warning, "the question has a Job of another event already; nothing was dispatched",
-                course.context
-            ) {
-                line in
-                course.append(event, to: &line)
-                line.field("job", job.name)
-                line.field("owner", owner)
-            }
-            return acknowledge(event, .duplicateQuestion, "a duplicate question", course)
-        case .refused(let status, let message):
-            return await reportUndispatchable(
-                event, Undispatchable.refused(status).description, message, course)
-        case .failed(let failure): return notDone(.notDispatched, "dispatched", event, failure, course)
+    private func duplicate(
+        _ event: Event, _ job: Job, _ owner: [UInt8], _ course: Course
+    ) -> HTTPResponse {
+        log.write(
+            .warning, "the question has a Job of another event already; nothing was dispatched",
+            course.context
+        ) {
+            line in
+            course.append(event, to: &line)
+            line.field("job", job.name)
+            line.field("owner", owner)
         }
+        return acknowledge(event, .duplicateQuestion, "a duplicate question", course)
     }
 
-    private func cancel(_ event: Event, _ course: Course) async -> HTTPResponse {
+    private func cancel(_ event: Event, _ course: inout Course) async -> HTTPResponse {
         guard let question = event.questionUUID else {
             // It cannot name a Job, so there is none; least of all is an empty name sent, which means all of
             // them.
@@ -194,7 +208,7 @@ final class EventHandler: ServiceHandler {
     /// Tells the asker, as the child would have, that there will be no answer. That the telling fails changes
     /// nothing.
     private func reportUndispatchable(
-        _ event: Event, _ reason: String, _ detail: String?, _ course: Course
+        _ event: Event, _ reason: String, _ detail: String?, _ course: inout Course
     ) async -> HTTPResponse {
         course.dispatched()
         log.write(.error, "question not dispatched: it never can be", course.context) { line in
@@ -221,7 +235,7 @@ final class EventHandler: ServiceHandler {
     /// A message that can never be stored: to the dead-letter topic, or refused so that the subscription's
     /// own policy decides.
     private func refuse(
-        _ message: PubSubMessage, _ body: [UInt8], _ reason: String, _ course: Course
+        _ message: PubSubMessage, _ body: [UInt8], _ reason: String, _ course: inout Course
     ) async -> HTTPResponse {
         guard let deadLetters else { return refused(message, reason, "refused", course) }
         guard let letter = DeadLetter.message(of: message, requestBody: body, reason: reason) else {
@@ -272,13 +286,13 @@ final class EventHandler: ServiceHandler {
     }()
 
     private func acknowledge(
-        _ event: Event, _ counted: EventOutcome, _ outcome: String, _ course: Course
+        _ event: Event, _ counted: EventOutcome, _ outcome: StaticString, _ course: Course
     ) -> HTTPResponse {
-        course.count(counted, in: metrics)
+        let times = course.count(counted, in: metrics)
         log.write(.info, "event handled", course.context) { line in
             course.append(event, to: &line)
-            line.field("outcome", outcome)
-            course.appendTimes(to: &line)
+            line.field("outcome", literal: outcome)
+            Course.append(times, to: &line)
         }
         return Self.acknowledged
     }

@@ -21,12 +21,17 @@ struct JobSettings: Sendable {
 
 /// A question's Job as it is sent to the cluster.
 struct Job: Sendable {
-    /// Its name, which is the question's for ever: a second creation finds the first.
-    let name: String
+    /// The question, whose id names the Job.
+    let question: QuestionUUID
     /// The `uuid` of the question's event, which tells its Job from another event's of the same question.
     let eventUUID: [UInt8]
     /// The JSON of it (https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/job-v1/).
     let body: [UInt8]
+    /// Where in it the value of `--attributes` stands.
+    let attributes: Range<Int>
+
+    /// Its name, which is the question's for ever: a second creation finds the first.
+    var name: String { question.jobName }
 }
 
 extension Job {
@@ -38,23 +43,28 @@ extension Job {
     /// As above, with a template that is ready.
     init(of event: Event, template: JobTemplate) throws(Undispatchable) {
         let question = try Question(event)
-        name = question.uuid.jobName
+        self.question = question.uuid
         eventUUID = Array(event.uuid)
         var body: [UInt8] = []
         body.reserveCapacity(template.byteCount + 2_048 + event.message.data.count * 5 / 4)
-        func fill(_ hole: JobTemplate.Hole, _ text: String) {
+        func fill(_ hole: JobTemplate.Hole, prefix: StaticString = "", _ text: String) {
             body.append(contentsOf: template[before: hole])
+            body.append(literal: prefix)
             body.append(contentsOf: text.utf8)
         }
-        fill(.name, name)
+        func fill(_ hole: JobTemplate.Hole, _ asked: Quantity?, default usual: [UInt8]) {
+            body.append(contentsOf: template[before: hole])
+            if let asked { body.append(json: asked) } else { body.append(contentsOf: usual) }
+        }
+        fill(.name, prefix: QuestionUUID.jobNamePrefix, question.uuid.text)
         body.append(contentsOf: template[before: .arguments])
-        try Self.appendArguments(of: event, to: &body)
+        attributes = try Self.appendArguments(of: event, to: &body)
         fill(.tag, question.recipient.tag.text)
         fill(.image, question.recipient.text)
-        fill(.containerName, name)
-        fill(.cpus, Self.cpus(question.cpus, default: template.defaultCPUs))
-        fill(.memory, Self.quoted(question.memory ?? template.defaultMemory))
-        fill(.ephemeralStorage, Self.quoted(question.ephemeralStorage ?? template.defaultEphemeralStorage))
+        fill(.containerName, prefix: QuestionUUID.jobNamePrefix, question.uuid.text)
+        fill(.cpus, question.cpus, default: template.defaultCPUs)
+        fill(.memory, question.memory, default: template.defaultMemory)
+        fill(.ephemeralStorage, question.ephemeralStorage, default: template.defaultEphemeralStorage)
         body.append(contentsOf: template.end)
         self.body = body
     }
@@ -62,9 +72,11 @@ extension Job {
     // MARK: Arguments
 
     /// `--attributes` always, inputs only where Python takes them for true; `children` never: its CLI has no
-    /// option for them.
-    private static func appendArguments(of event: Event, to body: inout [UInt8]) throws(Undispatchable) {
-        try append("--attributes", to: &body) { output in
+    /// option for them. Returns where the value of `--attributes` stands.
+    private static func appendArguments(
+        of event: Event, to body: inout [UInt8]
+    ) throws(Undispatchable) -> Range<Int> {
+        let attributes = try append("--attributes", to: &body) { output in
             event.message.attributes.appendPythonText(to: &output, form: argumentForm)
         }
         let inputs: [(StaticString, StaticString)] = [
@@ -73,19 +85,21 @@ extension Job {
         for (option, key) in inputs {
             guard let value = event.input(key) else { continue }
             body.append(literal: #"",""#)
-            try append(option, to: &body) { output in
+            _ = try append(option, to: &body) { output in
                 _ = value.appendPythonText(to: &output, form: argumentForm)
             }
         }
+        return attributes
     }
 
     /// A dollar that the kubelet would expand is escaped.
     private static let argumentForm = JSONPythonForm(escapesDollars: true).insideString
 
-    /// Appends an option and its value, but for the quotes before and after both.
+    /// Appends an option and its value, but for the quotes before and after both. Returns where the value
+    /// stands.
     private static func append(
         _ option: StaticString, to body: inout [UInt8], _ value: (inout [UInt8]) -> Void
-    ) throws(Undispatchable) {
+    ) throws(Undispatchable) -> Range<Int> {
         body.append(literal: option)
         body.append(literal: #"",""#)
         let start = body.count
@@ -96,6 +110,7 @@ extension Job {
         {
             throw .argumentTooLong(option.description)
         }
+        return start..<body.count
     }
 
     /// How many bytes a JSON string stands for, whose only escapes are those of quotes and backslashes.
@@ -108,15 +123,13 @@ extension Job {
         }
         return count
     }
+}
 
-    // MARK: Resources
-
-    /// Attributes are always strings; a default of the CPUs that is a plain number is sent as one, as ever.
-    private static func cpus(_ asked: Quantity?, default usual: Quantity) -> String {
-        if asked == nil, let number = usual.integer { return String(number) }
-        return quoted(asked ?? usual)
+extension [UInt8] {
+    /// Appends a quantity as a JSON string: its grammar has nothing that would need an escape.
+    mutating func append(json quantity: Quantity) {
+        append(UInt8(ascii: "\""))
+        append(contentsOf: quantity.text.utf8)
+        append(UInt8(ascii: "\""))
     }
-
-    /// A quantity's grammar has nothing that would need an escape.
-    private static func quoted(_ quantity: Quantity) -> String { "\"\(quantity.text)\"" }
 }

@@ -21,9 +21,10 @@ struct JobTemplate: Sendable {
         case cpus, memory, ephemeralStorage
     }
 
-    let defaultCPUs: Quantity
-    let defaultMemory: Quantity
-    let defaultEphemeralStorage: Quantity
+    /// What a container gets where the question does not ask, as JSON values.
+    private(set) var defaultCPUs: [UInt8] = []
+    private(set) var defaultMemory: [UInt8] = []
+    private(set) var defaultEphemeralStorage: [UInt8] = []
     /// What stands before each hole.
     private var pieces: [[UInt8]] = []
     /// What stands behind the last.
@@ -33,9 +34,15 @@ struct JobTemplate: Sendable {
 
     /// The template of these settings.
     init(_ settings: JobSettings) {
-        defaultCPUs = settings.defaultCPUs
-        defaultMemory = settings.defaultMemory
-        defaultEphemeralStorage = settings.defaultEphemeralStorage
+        // What a question asks for is always a string; a default that is a plain number is sent as one, as
+        // ever.
+        if let number = settings.defaultCPUs.integer {
+            defaultCPUs = Array(String(number).utf8)
+        } else {
+            defaultCPUs.append(json: settings.defaultCPUs)
+        }
+        defaultMemory.append(json: settings.defaultMemory)
+        defaultEphemeralStorage.append(json: settings.defaultEphemeralStorage)
         var writer = JSONWriter(capacity: 2_048)
         writer.beginObject()
         writer.member("apiVersion", "batch/v1")

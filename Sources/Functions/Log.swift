@@ -67,7 +67,7 @@ public final class Log {
         let time: StaticString = "TIME"
         let signal: StaticString = "SIGNAL"
         var line = LogLine(
-            form, .error, "the program crashed", timestamp: Array(time.description.utf8), reusing: [])
+            form, .error, "the program crashed", timestamp: Array(time.description.utf8))
         line.json("@type") {
             $0.string("type.googleapis.com/google.devtools.clouderrorreporting.v1beta1.ReportedErrorEvent")
         }
@@ -118,9 +118,7 @@ public final class Log {
     }
 
     private func emit(_ severity: LogSeverity, _ message: StaticString, _ fields: (inout LogLine) -> Void) {
-        let reused = buffer
-        buffer = []
-        var line = LogLine(form, severity, message, timestamp: stamp.now(), reusing: reused)
+        var line = LogLine(form, severity, message, timestamp: stamp.now(), taking: &buffer)
         fields(&line)
         buffer = line.finish()
         sink.write(buffer)

@@ -1,7 +1,7 @@
 public import Net
 
-/// What ties the lines of one request together: trace, span, execution. Immutable.
-public final class LogContext: Sendable {
+/// What ties the lines of one request together: trace, span, execution.
+public struct LogContext: Sendable {
     /// 32 lower-case hexadecimal digits.
     public let traceID: [UInt8]?
     /// 16 lower-case hexadecimal digits.
@@ -20,7 +20,7 @@ public final class LogContext: Sendable {
 
     /// Reads `traceparent` (W3C Trace Context), else `X-Cloud-Trace-Context`. A malformed one is as good as
     /// none.
-    public convenience init(_ fields: HTTPFields, withExecutionID: Bool = false) {
+    public init(_ fields: HTTPFields, withExecutionID: Bool = false) {
         var found: (trace: [UInt8], span: [UInt8]?)?
         if let value = fields["traceparent"], let (trace, span) = Self.traceparent(value) {
             found = (trace, span)

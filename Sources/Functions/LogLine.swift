@@ -65,22 +65,33 @@ public struct LogLine: Sendable {
     private let isJSON: Bool
     private(set) var bytes: [UInt8]
     private var isTruncated = false
+    /// Room for `{"severity":"WARNING","message":"`.
+    private static let headBytesMax = 48
     /// Room for `,"truncated":true}` and the newline.
     private static let tailBytes = 24
 
-    /// Begins a line in a buffer whose room is used again.
+    /// Begins a line.
+    init(_ form: Form, _ severity: LogSeverity, _ message: StaticString, timestamp: [UInt8]) {
+        var buffer: [UInt8] = []
+        self.init(form, severity, message, timestamp: timestamp, taking: &buffer)
+    }
+
+    /// Begins a line in a buffer whose room is used again, and which is empty afterwards.
     init(
         _ form: Form, _ severity: LogSeverity, _ message: StaticString, timestamp: [UInt8],
-        reusing buffer: [UInt8]
+        taking buffer: inout [UInt8]
     ) {
-        bytes = buffer
+        bytes = []
+        swap(&bytes, &buffer)
         bytes.removeAll(keepingCapacity: true)
         if case .json = form { isJSON = true } else { isJSON = false }
         switch form {
         case .json:
-            literal("{\"severity\":\"")
-            literal(severity.name)
-            literal("\",\"message\":\"")
+            bytes.append(addingCapacity: Self.headBytesMax) { span in
+                span.append("{\"severity\":\"")
+                span.append(severity.name)
+                span.append("\",\"message\":\"")
+            }
             escaped(message)
             literal("\",\"time\":\"")
             bytes.append(contentsOf: timestamp)
@@ -125,30 +136,58 @@ public struct LogLine: Sendable {
 
     /// Adds a number.
     public mutating func field(_ name: StaticString, _ value: Int) {
-        let start = bytes.count
-        beginField(name)
-        bytes.append(contentsOf: String(value).utf8)
-        keepIfItFits(from: start)
+        append(name, valueBytesMax: Self.digitsMax) { span in
+            if value < 0 { span.append(UInt8(ascii: "-")) }
+            span.append(decimal: value.magnitude)
+        }
     }
 
     /// Adds a time in milliseconds, to the microsecond.
     public mutating func field(_ name: StaticString, milliseconds nanoseconds: UInt64) {
-        let start = bytes.count
-        beginField(name)
-        let microseconds = nanoseconds / 1_000
-        bytes.append(contentsOf: String(microseconds / 1_000).utf8)
-        bytes.append(UInt8(ascii: "."))
-        var unit: UInt64 = 100
-        while unit > 0 {
-            bytes.append(UInt8(ascii: "0") + UInt8(microseconds / unit % 10))
-            unit /= 10
+        append(name, valueBytesMax: Self.digitsMax) { span in
+            let microseconds = UInt(nanoseconds / 1_000)
+            span.append(decimal: microseconds / 1_000)
+            span.append(UInt8(ascii: "."))
+            let fraction = UInt16(microseconds % 1_000)
+            span.append(UInt8(ascii: "0") + UInt8(fraction / 100))
+            span.append(UInt8(ascii: "0") + UInt8(fraction / 10 % 10))
+            span.append(UInt8(ascii: "0") + UInt8(fraction % 10))
         }
-        keepIfItFits(from: start)
     }
 
-    /// Adds a value of text that is known when the program is built, if there is one.
+    /// Adds a value of text that is known when the program is built, and needs no escape.
     public mutating func field(_ name: StaticString, literal value: StaticString) {
-        field(name, value.description)
+        guard isJSON else { return field(name, value.description) }
+        append(name, valueBytesMax: value.utf8CodeUnitCount + 2) { span in
+            span.append(UInt8(ascii: "\""))
+            span.append(value)
+            span.append(UInt8(ascii: "\""))
+        }
+    }
+
+    /// Room for a sign, a point and the digits of 64 bits.
+    private static let digitsMax = 24
+
+    /// Adds a field with what `value` writes: no more than `valueBytesMax`.
+    private mutating func append(
+        _ name: StaticString, valueBytesMax: Int, _ value: (inout OutputSpan<UInt8>) -> Void
+    ) {
+        let start = bytes.count
+        bytes.append(addingCapacity: name.utf8CodeUnitCount + 4 + valueBytesMax) { span in
+            if isJSON {
+                span.append(UInt8(ascii: ","))
+                span.append(UInt8(ascii: "\""))
+                span.append(name)
+                span.append(UInt8(ascii: "\""))
+                span.append(UInt8(ascii: ":"))
+            } else {
+                span.append(UInt8(ascii: " "))
+                span.append(name)
+                span.append(UInt8(ascii: "="))
+            }
+            value(&span)
+        }
+        keepIfItFits(from: start)
     }
 
     /// Adds a member whose value is JSON text of our own making; only in a JSON line.
@@ -163,7 +202,7 @@ public struct LogLine: Sendable {
     }
 
     /// The finished line with its newline.
-    consuming func finish() -> [UInt8] {
+    mutating func finish() -> [UInt8] {
         if isTruncated {
             beginField("truncated")
             literal("true")
@@ -204,5 +243,13 @@ public struct LogLine: Sendable {
             && value.allSatisfy {
                 $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\")
             }
+    }
+}
+
+extension OutputSpan<UInt8> {
+    /// Appends `number` in decimal digits.
+    fileprivate mutating func append(decimal number: UInt) {
+        if number >= 10 { append(decimal: number / 10) }
+        append(UInt8(ascii: "0") + UInt8(number % 10))
     }
 }

@@ -103,10 +103,7 @@ public final class StandardErrorSink: LogSink {
     private func writeAvailable(_ bytes: ArraySlice<UInt8>) -> Int {
         var written = 0
         while written < bytes.count, isWritable(timeoutMilliseconds: 0) {
-            let piece = bytes.dropFirst(written).prefix(Self.pieceBytes)
-            let count = unsafe piece.withUnsafeBytes {
-                unsafe Glibc.write(descriptor, $0.baseAddress, $0.count)
-            }
+            let count = Self.write(bytes.dropFirst(written).prefix(Self.pieceBytes), to: descriptor)
             if count >= 0 {
                 written += count
             } else if errno != EINTR {
@@ -116,6 +113,10 @@ public final class StandardErrorSink: LogSink {
             }
         }
         return written
+    }
+
+    private nonisolated static func write(_ piece: ArraySlice<UInt8>, to descriptor: CInt) -> Int {
+        unsafe piece.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
     }
 
     private func isWritable(timeoutMilliseconds: CInt) -> Bool {

@@ -81,14 +81,14 @@ enum EventKindLabel: Int, MetricLabel {
         case .cancellation: self = .cancellation
         case .exception: self = .exception
         case .other:
-            let value = event.kindValue
-            self = Self.named.first { value.equals(text: $0.label) } ?? .other
+            let kind = event.kindBytes
+            self = Self.named.first { $0.kind == kind[...] }?.label ?? .other
         }
     }
 
-    private static let named: [EventKindLabel] = [
-        .logRecord, .heartbeat, .monitorMessage, .result, .deliveryAcknowledgement,
-    ]
+    private static let named = [
+        EventKindLabel.logRecord, .heartbeat, .monitorMessage, .result, .deliveryAcknowledgement,
+    ].map { (kind: Array($0.label.utf8)[...], label: $0) }
 }
 
 /// What became of one request to an upstream, as a label.
@@ -104,23 +104,23 @@ enum AttemptOutcome: Int, MetricLabel {
 
     static let labels = ["1xx", "2xx", "3xx", "4xx", "5xx", "not_connected", "not_verified", "no_answer"]
 
-    init?(_ last: UpstreamResult.Last) {
-        switch last {
-        case .answer(let response):
-            switch response.status {
-            case ..<200: self = .informational
-            case ..<300: self = .success
-            case ..<400: self = .redirection
-            case ..<500: self = .clientError
-            default: self = .serverError
-            }
-        case .failure(let error):
-            switch Outcome(error) {
-            case .notConnected: self = .notConnected
-            case .notVerified: self = .notVerified
-            case .noAnswer, .answer: self = .noAnswer
-            }
-        case .noToken, .notSent: return nil
+    /// The label of an answer.
+    init(status: Int) {
+        switch status {
+        case ..<200: self = .informational
+        case ..<300: self = .success
+        case ..<400: self = .redirection
+        case ..<500: self = .clientError
+        default: self = .serverError
+        }
+    }
+
+    /// The label of a request without an answer.
+    init(_ error: HTTPClientError) {
+        switch Outcome(error) {
+        case .notConnected: self = .notConnected
+        case .notVerified: self = .notVerified
+        case .noAnswer, .answer: self = .noAnswer
         }
     }
 }
@@ -249,12 +249,28 @@ final class Metrics {
     /// Questions whose own Job was there already.
     var redeliveriesRecognised: UInt64 = 0
 
-    func count(_ kind: EventKindLabel, _ outcome: EventOutcome) {
-        events.increment(kind.rawValue, outcome.rawValue)
+    /// How long the steps of one event took, in nanoseconds; nil for those that were not reached.
+    struct StepTimes {
+        var parse: UInt64?
+        var store: UInt64?
+        var dispatch: UInt64?
+        var all: UInt64
     }
 
-    func observe(_ step: Step, nanoseconds: UInt64) {
-        eventSeconds[step.rawValue].observe(nanoseconds: nanoseconds)
+    /// An event has ended.
+    func count(_ kind: EventKindLabel, _ outcome: EventOutcome, _ times: StepTimes) {
+        events.increment(kind.rawValue, outcome.rawValue)
+        Self.observe(times, in: &eventSeconds)
+    }
+
+    private static func observe(_ times: StepTimes, in histograms: inout [Histogram]) {
+        func observe(_ step: Step, _ time: UInt64?) {
+            if let time { histograms[step.rawValue].observe(nanoseconds: time) }
+        }
+        observe(.parse, times.parse)
+        observe(.store, times.store)
+        observe(.dispatch, times.dispatch)
+        observe(.all, times.all)
     }
 
     func count(_ question: ServiceRegistry.Question, _ answer: ServiceRegistry.Answer, nanoseconds: UInt64) {
@@ -264,8 +280,7 @@ final class Metrics {
     }
 
     /// One request, and the time until its answer or failure.
-    func attempted(_ upstream: Upstream, _ last: UpstreamResult.Last, nanoseconds: UInt64) {
-        guard let outcome = AttemptOutcome(last) else { return }
+    func attempted(_ upstream: Upstream, _ outcome: AttemptOutcome, nanoseconds: UInt64) {
         attempts.increment(upstream.index, outcome.rawValue)
         attemptSeconds[upstream.index].observe(nanoseconds: nanoseconds)
     }

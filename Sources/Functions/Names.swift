@@ -47,7 +47,9 @@ struct QuestionUUID: ProvenText {
     }
 
     /// The name of the question's Job and of its container.
-    var jobName: String { "question-" + text }
+    var jobName: String { Self.jobNamePrefix.description + text }
+    /// What stands before the id in it.
+    static let jobNamePrefix: StaticString = "question-"
 }
 
 /// A tag of an image: `[A-Za-z0-9_][A-Za-z0-9._-]{0,127}` (OCI distribution specification).

@@ -61,6 +61,7 @@ public final class UpstreamCaller {
     private let exchange: any HTTPExchange
     private let log: Log
     private let random: @EventLoopActor () -> UInt64
+    private var answers = KnownAnswer()
     private var budgets = [RetryBudget](repeating: RetryBudget(), count: Upstream.allCases.count)
 
     /// A caller whose requests go through `exchange`. Jitter comes from `random`, so that a simulation can be
@@ -83,11 +84,12 @@ public final class UpstreamCaller {
     ///   - attemptMillisecondsMax: the longest time for one attempt, where Retry would give more.
     ///   - renewOrigin: asks the cluster's endpoint anew, once a call, when the one that was used cannot be
     ///     reached; nil from it ends the call.
+    ///   - meanwhile: called each time a request is on its way.
     ///   - request: makes the request of each attempt from the value of the Authorization field.
     public func call(
         _ upstream: Upstream, at origin: Origin, deadline: Deadline, token source: AccessToken? = nil,
         attemptMillisecondsMax: UInt64 = .max, context: LogContext = .none,
-        renewOrigin: (@EventLoopActor () async -> Origin?)? = nil,
+        renewOrigin: @EventLoopActor (Origin) async -> Origin? = { $0 }, meanwhile: () -> Void = {},
         _ request: (_ authorization: [UInt8]?) -> HTTPRequest
     ) async -> UpstreamResult {
         var retry = Retry(deadlineNanoseconds: deadline.nanoseconds)
@@ -96,18 +98,19 @@ public final class UpstreamCaller {
         var attempts = 0
         var last = UpstreamResult.Last.notSent
         while true {
+            var start = EventLoop.shared.nowNanoseconds
             var token: Token?
             if let source {
-                token = source.current
+                token = source.current(nowNanoseconds: start)
                 if token == nil {
                     do throws(TokenError) {
                         token = try await source.value(deadline: deadline)
                     } catch {
                         return ended(upstream, origin, source, .noToken(error), .unavailable, attempts)
                     }
+                    start = EventLoop.shared.nowNanoseconds
                 }
             }
-            let start = EventLoop.shared.nowNanoseconds
             guard let attemptEnd = retry.beginAttempt(nowNanoseconds: start) else {
                 return ended(upstream, origin, source, last, .unavailable, attempts)
             }
@@ -115,28 +118,37 @@ public final class UpstreamCaller {
             let longest = attemptMillisecondsMax.multipliedReportingOverflow(by: 1_000_000)
             let own = start.addingReportingOverflow(longest.overflow ? .max : longest.partialValue)
             let end = own.overflow ? attemptEnd : min(attemptEnd, own.partialValue)
+            let outcome: Outcome
+            let label: AttemptOutcome
             do throws(HTTPClientError) {
-                last = .answer(
-                    try await exchange.send(
-                        request(token?.authorization), to: origin, deadline: Deadline(nanoseconds: end)))
+                let response = try await exchange.send(
+                    request(token?.authorization), to: origin, deadline: Deadline(nanoseconds: end),
+                    meanwhile: meanwhile)
+                outcome = answers.outcome(response.status, body: response.body, by: upstream)
+                label = AttemptOutcome(status: response.status)
+                last = .answer(response)
             } catch {
+                outcome = Outcome(error)
+                label = AttemptOutcome(error)
                 last = .failure(error)
             }
-            metrics.attempted(upstream, last, nanoseconds: EventLoop.shared.nowNanoseconds - start)
-            let reaction = Policy.reaction(to: Self.outcome(of: last, from: upstream), of: upstream)
-            if reaction.isFinal {
-                if reaction.isSuccess { budgets[upstream.index].succeeded() }
-                return ended(upstream, origin, source, last, reaction, attempts)
+            metrics.attempted(upstream, label, nanoseconds: EventLoop.shared.nowNanoseconds - start)
+            let reaction = Policy.reaction(to: outcome, of: upstream)
+            if reaction.isSuccess {
+                budgets[upstream.index].succeeded()
+                metrics.called(upstream, reaction, attempts: attempts)
+                return UpstreamResult(last: last, reaction: reaction, attempts: attempts)
             }
+            if reaction.isFinal { return ended(upstream, origin, source, last, reaction, attempts) }
             logAttempt(upstream, last, attempts, start, context)
             let goesOn = await prepareNext(upstream, reaction, last, &retry)
             guard goesOn else {
                 return ended(upstream, origin, source, last, .unavailable, attempts)
             }
             if reaction == .freshToken, let source, let token { source.invalidate(token) }
-            if case .askClusterAnew = reaction, let renewOrigin, !hasRenewedOrigin {
+            if case .askClusterAnew = reaction, !hasRenewedOrigin {
                 hasRenewedOrigin = true
-                guard let renewed = await renewOrigin() else {
+                guard let renewed = await renewOrigin(origin) else {
                     return ended(upstream, origin, source, last, .unavailable, attempts)
                 }
                 origin = renewed
@@ -144,24 +156,15 @@ public final class UpstreamCaller {
         }
     }
 
+    /// A call without success.
     private func ended(
         _ upstream: Upstream, _ origin: Origin, _ source: AccessToken?, _ last: UpstreamResult.Last,
         _ reaction: Reaction, _ attempts: Int
     ) -> UpstreamResult {
         metrics.called(upstream, reaction, attempts: attempts)
         var result = UpstreamResult(last: last, reaction: reaction, attempts: attempts)
-        if !reaction.isSuccess {
-            result.explanation = Explanation(of: result, upstream, at: origin, token: source)
-        }
+        result.explanation = Explanation(of: result, upstream, at: origin, token: source)
         return result
-    }
-
-    private static func outcome(of last: UpstreamResult.Last, from upstream: Upstream) -> Outcome {
-        switch last {
-        case .answer(let response): .answered(response.status, body: response.body, by: upstream)
-        case .failure(let error): Outcome(error)
-        case .noToken, .notSent: .notConnected
-        }
     }
 
     /// Waits as long as Retry says. Returns whether there is a next attempt.

@@ -82,7 +82,7 @@ extension OutputSpan<UInt8> {
 
     /// Appends text that is known when the program is built, and is ASCII.
     @inline(__always)
-    mutating func append(_ text: StaticString) {
+    package mutating func append(_ text: StaticString) {
         let bytes = unsafe Span(
             _unsafeStart: text.utf8Start, count: text.utf8CodeUnitCount)
         append(copying: bytes, 0..<bytes.count)

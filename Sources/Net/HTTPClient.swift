@@ -27,6 +27,13 @@ public final class HTTPClient: HTTPExchange {
     public func send(
         _ request: HTTPRequest, to origin: Origin, deadline: Deadline
     ) async throws(HTTPClientError) -> HTTPResponse {
+        try await send(request, to: origin, deadline: deadline) {}
+    }
+
+    /// The same, with work for the time until the answer comes; see `HTTPExchange`.
+    public func send(
+        _ request: HTTPRequest, to origin: Origin, deadline: Deadline, meanwhile: () -> Void
+    ) async throws(HTTPClientError) -> HTTPResponse {
         let pool = pool(for: origin)
         var isFresh = false
         var hasRepeated = false
@@ -47,7 +54,7 @@ public final class HTTPClient: HTTPExchange {
             var failure = HTTPClientError.connectionLost
             do throws(StreamError) {
                 let stream = connection.stream
-                let (first, rest) = Self.parts(of: request, hostField: pool.hostField)
+                let (first, rest) = Self.parts(of: request, hostLine: pool.hostLine)
                 // The kernel takes most requests at once. Where it does not, or the peer has closed, `write`
                 // sees to it.
                 let count = (try? stream.writeAvailable(first[...])) ?? 0
@@ -56,6 +63,7 @@ public final class HTTPClient: HTTPExchange {
                     isSent = try await write(
                         [first.dropFirst(count), rest[...]], on: stream, &machine, deadline)
                 }
+                if machine.isReceiving { meanwhile() }
                 while machine.isReceiving { try await stream.read(into: &machine, deadline: deadline) }
                 if case .done(let response, let isReusable) = machine.state {
                     connection.isReused = true
@@ -108,8 +116,8 @@ public final class HTTPClient: HTTPExchange {
 
     /// The request in two pieces, the second of which is empty for most: a large body is not copied behind
     /// its head.
-    private static func parts(of request: HTTPRequest, hostField: String) -> (first: [UInt8], rest: [UInt8]) {
-        var head = HTTPSerializer.requestHead(request, hostField: hostField)
+    private static func parts(of request: HTTPRequest, hostLine: [UInt8]) -> (first: [UInt8], rest: [UInt8]) {
+        var head = HTTPSerializer.requestHead(request, hostLine: hostLine)
         if request.body.count > bodyBytesBehindHeadMax { return (head, request.body) }
         head.append(contentsOf: request.body)
         return (head, [])
@@ -181,7 +189,7 @@ public final class HTTPClient: HTTPExchange {
     @EventLoopActor
     fileprivate final class Pool {
         let origin: Origin
-        let hostField: String
+        let hostLine: [UInt8]
         var machine: ConnectionPoolStateMachine
         /// Whether its origin is another's: connections that are still used are not kept.
         var isForgotten = false
@@ -191,7 +199,7 @@ public final class HTTPClient: HTTPExchange {
 
         init(_ origin: Origin) {
             self.origin = origin
-            hostField = origin.hostField
+            hostLine = HTTPSerializer.hostLine(of: origin)
             machine = ConnectionPoolStateMachine(
                 connectionsMax: Limits.connectionsPerOriginMax, waitingMax: Limits.waitingPerOriginMax,
                 idleNanoseconds: origin.idleMilliseconds * 1_000_000)

@@ -40,27 +40,29 @@ enum HTTPSerializer {
         return bytes
     }
 
+    /// What stands between the target of a request and its fields, the same for all to one origin.
+    static func hostLine(of origin: Origin) -> [UInt8] {
+        Array(" HTTP/1.1\r\nHost: \(origin.hostField)\r\n".utf8)
+    }
+
     /// A request's head, with the fields that the client adds.
-    static func requestHead(_ request: HTTPRequest, hostField: String) -> [UInt8] {
+    static func requestHead(_ request: HTTPRequest, hostLine: [UInt8]) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(128 + request.target.count + request.fields.bytes.count + request.body.count)
         request.method.append(to: &bytes)
         bytes.append(UInt8(ascii: " "))
         bytes.append(contentsOf: request.target)
-        bytes.append(" HTTP/1.1\r\nHost: ")
-        bytes.append(contentsOf: hostField.utf8)
-        bytes.append("\r\n")
+        bytes.append(contentsOf: hostLine)
         bytes.append(contentsOf: request.fields.bytes)
         switch request.method {
         case .get where request.body.isEmpty, .head where request.body.isEmpty,
             .delete where request.body.isEmpty:
-            break
+            bytes.append("\r\n")
         default:
             bytes.append("Content-Length: ")
             bytes.append(decimal: request.body.count)
-            bytes.append("\r\n")
+            bytes.append("\r\n\r\n")
         }
-        bytes.append("\r\n")
         return bytes
     }
 }

@@ -81,6 +81,12 @@ public protocol HTTPExchange: AnyObject, Sendable {
     func send(_ request: HTTPRequest, to origin: Origin, deadline: Deadline) async throws(HTTPClientError)
         -> HTTPResponse
 
+    /// The same, with work for the time until the answer comes: `meanwhile` is called once the request is on
+    /// its way, and not at all where it never is.
+    func send(
+        _ request: HTTPRequest, to origin: Origin, deadline: Deadline, meanwhile: () -> Void
+    ) async throws(HTTPClientError) -> HTTPResponse
+
     /// Opens a connection to `origin` if none is idle, so that a request that follows finds one.
     ///
     /// A failure is left for that request to meet and report.
@@ -91,6 +97,14 @@ public protocol HTTPExchange: AnyObject, Sendable {
 }
 
 extension HTTPExchange {
+    /// Where a request cannot be seen to leave, before it is sent.
+    public func send(
+        _ request: HTTPRequest, to origin: Origin, deadline: Deadline, meanwhile: () -> Void
+    ) async throws(HTTPClientError) -> HTTPResponse {
+        meanwhile()
+        return try await send(request, to: origin, deadline: deadline)
+    }
+
     /// None that is known of.
     public func hasIdleConnection(to origin: Origin) -> Bool { false }
 }

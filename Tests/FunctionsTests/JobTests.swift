@@ -159,4 +159,22 @@ struct JobTests {
         #expect(Kubernetes.eventUUID(inJob: Array("{}".utf8)) == nil)
         #expect(Kubernetes.eventUUID(inJob: Array("nonsense".utf8)) == nil)
     }
+
+    @Test("whose a Job is that the cluster has is told whether or not its attributes are ours to the byte")
+    func owner() throws {
+        func job(_ attributes: [(String, String)]) throws -> Job {
+            try Job(of: try event(#"{"kind":"question"}"#, attributes), settings: try settings())
+        }
+        let ours = try job([("uuid", "ev-1"), ("sender", "a/b:1")])
+        #expect(Kubernetes.eventUUID(inJob: ours.body, comparing: ours) == Array("ev-1".utf8))
+        for other in [
+            try job([("uuid", "ev-2"), ("sender", "a/b:1")]),
+            try job([("uuid", "ev-22"), ("sender", "a/b:1")]),
+        ] {
+            #expect(Kubernetes.eventUUID(inJob: other.body, comparing: ours) == other.eventUUID)
+        }
+        // The same text with an escape that is not ours, as another writer of JSON has it.
+        let escaped = String(decoding: ours.body, as: UTF8.self).replacing("a/b:1", with: "a\\/b:1")
+        #expect(Kubernetes.eventUUID(inJob: Array(escaped.utf8), comparing: ours) == Array("ev-1".utf8))
+    }
 }

@@ -67,7 +67,7 @@ struct MetricsTests {
     func histogram() async throws {
         let lines = try await text { metrics in
             for nanoseconds: UInt64 in [999_999, 1_000_000, 1_000_001, 59_000_000_000, 61_000_000_000] {
-                metrics.observe(.store, nanoseconds: nanoseconds)
+                metrics.count(.result, .stored, .init(store: nanoseconds, all: 0))
             }
         }
         func value(_ bound: String) -> Substring? {
@@ -86,13 +86,12 @@ struct MetricsTests {
     @Test("events, calls, attempts and retries are told apart by their labels")
     func counters() async throws {
         let lines = try await text { metrics in
-            metrics.count(.question, .dispatched)
-            metrics.count(.question, .dispatched)
-            metrics.count(.heartbeat, .notStored)
-            metrics.attempted(.kubernetesCreate, .answer(.json(503, "")), nanoseconds: 5)
-            metrics.attempted(.kubernetesCreate, .failure(.notConnected), nanoseconds: 5)
-            metrics.attempted(.kubernetesCreate, .answer(.json(201, "")), nanoseconds: 5)
-            metrics.attempted(.kubernetesCreate, .notSent, nanoseconds: 5)
+            metrics.count(.question, .dispatched, .init(all: 1))
+            metrics.count(.question, .dispatched, .init(all: 1))
+            metrics.count(.heartbeat, .notStored, .init(all: 1))
+            metrics.attempted(.kubernetesCreate, AttemptOutcome(status: 503), nanoseconds: 5)
+            metrics.attempted(.kubernetesCreate, AttemptOutcome(.notConnected), nanoseconds: 5)
+            metrics.attempted(.kubernetesCreate, AttemptOutcome(status: 201), nanoseconds: 5)
             metrics.called(.kubernetesCreate, .done, attempts: 3)
             metrics.called(.pubSub, .unavailable, attempts: 0)
             metrics.redeliveriesRecognised += 1

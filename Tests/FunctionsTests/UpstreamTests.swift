@@ -29,7 +29,7 @@ struct UpstreamTests {
 
         func call(
             _ upstream: Upstream = .bigQuery, milliseconds: UInt64 = 10_000,
-            renewOrigin: (@EventLoopActor () async -> Origin?)? = nil
+            renewOrigin: @EventLoopActor (Origin) async -> Origin? = { $0 }
         ) async -> UpstreamResult {
             await caller.call(
                 upstream, at: origin, deadline: .after(milliseconds: milliseconds), token: token,
@@ -115,7 +115,7 @@ struct UpstreamTests {
         let (result, hosts, renewals) = try await LoopSupport.run {
             let bench = Bench([.failure(.notConnected), Self.answer(201)])
             var renewals = 0
-            let result = await bench.call(.kubernetesCreate) {
+            let result = await bench.call(.kubernetesCreate) { _ in
                 renewals += 1
                 return Origin(scheme: .https, host: "moved.example")
             }
@@ -129,7 +129,7 @@ struct UpstreamTests {
     @Test("a certificate that is still refused at the new endpoint ends the call")
     func renewedInVain() async throws {
         let result = try await LoopSupport.run {
-            await Bench([.failure(.notVerified("no"))]).call(.kubernetesCreate) { Self.origin }
+            await Bench([.failure(.notVerified("no"))]).call(.kubernetesCreate) { _ in Self.origin }
         }
         #expect(result.reaction == .unavailable && result.attempts == 2)
     }

@@ -155,7 +155,7 @@ enum FuzzText {
         let value = Array(repeatElement(input.dropFirst(), count: times).joined().prefix(70_000))
         for form in [LogLine.Form.json, .text(isColoured: false)] {
             var line = LogLine(
-                form, .warning, "a message", timestamp: Array("2026-01-01T00:00:00Z".utf8), reusing: [])
+                form, .warning, "a message", timestamp: Array("2026-01-01T00:00:00Z".utf8))
             line.field("first", value)
             line.field("second", value.reversed())
             for _ in 0..<Int(first >> 4) / 2 { line.field("again", value) }

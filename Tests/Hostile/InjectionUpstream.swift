@@ -125,7 +125,8 @@ final class HostileUpstream: HTTPExchange {
     func send(
         _ request: HTTPRequest, to origin: Origin, deadline: Deadline
     ) async throws(HTTPClientError) -> HTTPResponse {
-        let bytes = HTTPSerializer.requestHead(request, hostField: origin.hostField) + request.body
+        let bytes =
+            HTTPSerializer.requestHead(request, hostLine: HTTPSerializer.hostLine(of: origin)) + request.body
         checkMessage(bytes, request, origin)
         let method = request.method.name
         guard let form = UpstreamForm.of(method, Array(request.target), origin) else {

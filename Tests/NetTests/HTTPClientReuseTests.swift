@@ -38,6 +38,42 @@ extension SocketTests {
             }
         }
 
+        @Test("leaves time until the answer comes: for work that is begun once the request is on its way")
+        func meanwhile() async throws {
+            try await onLoop {
+                let begun = Gate()
+                let server = try ScriptedServer { peer in
+                    while await peer.readRequest() != nil {
+                        let isBegun = await begun.wait(until: .after(milliseconds: 2_000))
+                        await peer.send(answer(isBegun ? "begun" : "not begun"))
+                    }
+                }
+                let client = HTTPClient()
+                var times = 0
+                @EventLoopActor
+                func send(to origin: Origin) async -> String {
+                    do throws(HTTPClientError) {
+                        let response = try await client.send(
+                            .get, to: origin, deadline: .after(milliseconds: 5_000)
+                        ) {
+                            times += 1
+                            begun.open()
+                        }
+                        return String(decoding: response.body, as: UTF8.self)
+                    } catch {
+                        return error.description
+                    }
+                }
+                let origin = server.origin()
+                #expect(await send(to: origin) == "begun" && times == 1)
+                #expect(await send(to: origin) == "begun" && times == 2)
+                client.forget(origin)
+                await server.close()
+                #expect(await send(to: origin) == HTTPClientError.notConnected.description)
+                #expect(times == 2, "no request, no work")
+            }
+        }
+
         @Test("that fails without a byte is replaced once, not twice", arguments: [false, true])
         func onlyOnce(resets: Bool) async throws {
             try await onLoop {

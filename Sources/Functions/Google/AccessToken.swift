@@ -39,8 +39,8 @@ public final class AccessToken {
         /// The monotonic clock stands still while the machine sleeps; the time of day does not.
         let expiresAtSecond: Int64
 
-        var isExpired: Bool {
-            EventLoop.shared.nowNanoseconds >= expiresNanoseconds || WallClock.now.seconds >= expiresAtSecond
+        func isExpired(nowNanoseconds: UInt64) -> Bool {
+            nowNanoseconds >= expiresNanoseconds || WallClock.now.seconds >= expiresAtSecond
         }
     }
 
@@ -98,15 +98,15 @@ public final class AccessToken {
     }
 
     /// The token that is held; nil where one must be waited for.
-    var current: Token? {
-        guard let held, !held.isExpired else { return nil }
-        refreshIfDue(held)
+    func current(nowNanoseconds: UInt64) -> Token? {
+        guard let held, !held.isExpired(nowNanoseconds: nowNanoseconds) else { return nil }
+        refreshIfDue(held, nowNanoseconds: nowNanoseconds)
         return held.token
     }
 
     /// The token, at once where one is held.
     public func value(deadline: Deadline) async throws(TokenError) -> Token {
-        if let current { return current }
+        if let token = current(nowNanoseconds: EventLoop.shared.nowNanoseconds) { return token }
         let fetching = fetching ?? start()
         guard await fetching.gate.wait(until: deadline) else { throw .timedOut }
         return try fetching.result.get()
@@ -124,11 +124,10 @@ public final class AccessToken {
         return (0...(text.count - token.count)).contains { text[$0..<($0 + token.count)] == token }
     }
 
-    private func refreshIfDue(_ held: Held) {
-        let now = EventLoop.shared.nowNanoseconds
-        guard now >= held.refreshFromNanoseconds, now >= refreshPausedUntilNanoseconds, fetching == nil else {
-            return
-        }
+    private func refreshIfDue(_ held: Held, nowNanoseconds: UInt64) {
+        guard nowNanoseconds >= held.refreshFromNanoseconds,
+            nowNanoseconds >= refreshPausedUntilNanoseconds, fetching == nil
+        else { return }
         _ = start()
     }
 

@@ -32,8 +32,12 @@ final class BigQuery {
         await api.prepare(deadline: deadline)
     }
 
-    /// Stores the row of `event`, under the same insertId for ever.
-    func insert(_ event: Event, deadline: Deadline, context: LogContext) async -> Insertion {
+    /// Stores the row of `event`, under the same insertId for ever. `meanwhile` is called each time the row
+    /// is on its way.
+    @inline(__always)  // Called in one place: a function that can suspend has a frame of its own.
+    func insert(
+        _ event: Event, deadline: Deadline, context: LogContext, meanwhile: () -> Void = {}
+    ) async -> Insertion {
         guard let body = Row.insertAllBody(of: event) else {
             return .impossible("the row would be over \(EventLimits.insertBytesMax) bytes")
         }
@@ -48,7 +52,8 @@ final class BigQuery {
             }
         }
         let result = await api.caller.call(
-            .bigQuery, at: api.origin, deadline: deadline, token: api.token, context: context
+            .bigQuery, at: api.origin, deadline: deadline, token: api.token, context: context,
+            meanwhile: meanwhile
         ) { authorization in
             self.api.request(.post, target, body: body, authorization: authorization)
         }

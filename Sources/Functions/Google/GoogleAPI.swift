@@ -10,9 +10,7 @@ final class GoogleAPI {
     private let exchange: any HTTPExchange
     /// Where its tokens come from; nil where none travels.
     let token: AccessToken?
-    private let quotaProjectID: [UInt8]?
-    /// The fields of the last request, which are those of the next while the token is the same.
-    private var prepared: (authorization: [UInt8]?, hasBody: Bool, fields: HTTPFields)?
+    private var prepared: PreparedFields
 
     /// The service at `endpoint`. No token travels in clear: an emulator gets none.
     init(_ endpoint: Endpoint, _ parts: ServiceParts, quotaProjectID: ProjectID?) {
@@ -21,7 +19,7 @@ final class GoogleAPI {
         caller = parts.caller
         exchange = parts.exchange
         token = endpoint.carriesToken ? parts.token : nil
-        self.quotaProjectID = quotaProjectID.map { Array($0.text.utf8) }
+        prepared = PreparedFields(quotaProjectID: quotaProjectID)
     }
 
     /// Calls one method of the service's REST interface. `target` begins with the interface's version.
@@ -41,19 +39,7 @@ final class GoogleAPI {
     ) -> HTTPRequest {
         HTTPRequest(
             method: method, target: basePath.isEmpty ? target : basePath + target,
-            fields: fields(authorization, hasBody: !body.isEmpty), body: body)
-    }
-
-    private func fields(_ authorization: [UInt8]?, hasBody: Bool) -> HTTPFields {
-        if let prepared, prepared.hasBody == hasBody, prepared.authorization == authorization {
-            return prepared.fields
-        }
-        var fields = HTTPFields()
-        if hasBody { fields.append("Content-Type", "application/json") }
-        if let authorization { fields.append("Authorization", authorization) }
-        if let quotaProjectID { fields.append("x-goog-user-project", quotaProjectID) }
-        prepared = (authorization, hasBody, fields)
-        return fields
+            fields: prepared.fields(authorization, hasBody: !body.isEmpty), body: body)
     }
 
     /// Opens a connection, so that a call that follows finds one.

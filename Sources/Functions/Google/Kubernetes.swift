@@ -23,6 +23,7 @@ final class Kubernetes {
     private let exchange: any HTTPExchange
     private let token: AccessToken
     private let log: Log
+    private var prepared = PreparedFields(accept: "application/json")
 
     init(
         namespace: KubernetesLabel, cluster: Cluster, caller: UpstreamCaller, exchange: any HTTPExchange,
@@ -52,12 +53,10 @@ final class Kubernetes {
     // MARK: Create
 
     /// Creates `job`, unless it is there already.
+    @inline(__always)  // As BigQuery's `insert`.
     func create(_ job: Job, deadline: Deadline, context: LogContext) async -> Creation {
         let result = await call(.kubernetesCreate, deadline, context) { authorization in
-            var request = HTTPRequest(method: .post, target: self.collection, body: job.body)
-            request.fields.append("Content-Type", "application/json")
-            Self.append(authorization, to: &request)
-            return request
+            self.request(.post, self.collection, body: job.body, authorization)
         }
         switch result {
         case .failure(let failure): return .failed(failure)
@@ -81,16 +80,14 @@ final class Kubernetes {
         _ job: Job, isQuota: Bool, _ refusal: UpstreamResult, _ deadline: Deadline, _ context: LogContext
     ) async -> Creation {
         let result = await call(.kubernetesGet, deadline, context) { authorization in
-            var request = HTTPRequest(method: .get, target: self.target(job.name))
-            Self.append(authorization, to: &request)
-            return request
+            self.request(.get, self.target(job.name), authorization)
         }
         guard case .success(let answer) = result else {
             guard case .failure(let failure) = result else { return .created }
             return .failed(failure)
         }
         if answer.reaction == .done, let body = answer.response?.body,
-            let owner = Self.eventUUID(inJob: body)
+            let owner = Self.eventUUID(inJob: body, comparing: job)
         {
             if owner == job.eventUUID {
                 caller.metrics.redeliveriesRecognised += 1
@@ -107,8 +104,23 @@ final class Kubernetes {
         }
     }
 
-    /// The `uuid` inside a Job's `--attributes`; nil when it has none.
-    nonisolated static func eventUUID(inJob body: [UInt8]) -> [UInt8]? {
+    /// The `uuid` inside a Job's `--attributes`; nil when it has none. Attributes that are those of `ours` to
+    /// the byte are not read: their event is ours.
+    nonisolated static func eventUUID(inJob body: [UInt8], comparing ours: Job? = nil) -> [UInt8]? {
+        guard let attributes = attributes(inJob: body) else { return nil }
+        if let ours, let range = attributes.contentRange {
+            let source = attributes.document.source
+            let own = ours.body.span.extracting(ours.attributes)
+            if source.span.extracting(range).equals(own) { return ours.eventUUID }
+        }
+        guard let text = attributes.stringBytes, let root = try? JSONDocument(parsing: text).root else {
+            return nil
+        }
+        return root["uuid"]?.stringBytes
+    }
+
+    /// What stands behind the first `--attributes` of a Job.
+    private nonisolated static func attributes(inJob body: [UInt8]) -> JSONDocument.Value? {
         guard let job = try? JSONDocument(parsing: body).root,
             let containers = job["spec"]?["template"]?["spec"]?["containers"]
         else { return nil }
@@ -116,12 +128,7 @@ final class Kubernetes {
             guard let arguments = container["args"] else { continue }
             var isNext = false
             for argument in arguments.elements {
-                if isNext {
-                    guard let text = argument.stringBytes,
-                        let attributes = try? JSONDocument(parsing: text).root
-                    else { return nil }
-                    return attributes["uuid"]?.stringBytes
-                }
+                if isNext { return argument }
                 isNext = argument.equals("--attributes")
             }
         }
@@ -130,17 +137,14 @@ final class Kubernetes {
 
     // MARK: Delete
 
+    private static let deletion = Array(#"{"propagationPolicy":"Background"}"#.utf8)
+
     /// Deletes the question's Job and its Pods. Nil: it is gone, or going.
     ///
     /// Without the propagation policy batch/v1 orphans the Pods, and the question runs on.
     func delete(_ question: QuestionUUID, deadline: Deadline, context: LogContext) async -> CallFailure? {
         let result = await call(.kubernetesDelete, deadline, context) { authorization in
-            var request = HTTPRequest(
-                method: .delete, target: self.target(question.jobName),
-                body: Array(#"{"propagationPolicy":"Background"}"#.utf8))
-            request.fields.append("Content-Type", "application/json")
-            Self.append(authorization, to: &request)
-            return request
+            self.request(.delete, self.target(question.jobName), body: Self.deletion, authorization)
         }
         switch result {
         case .failure(let failure): return failure
@@ -166,9 +170,9 @@ final class Kubernetes {
         }
         let result = await caller.call(
             upstream, at: origin, deadline: deadline, token: token, context: context,
-            renewOrigin: { [cluster] in
-                cluster.forget(origin)
-                return try? await cluster.origin(deadline: deadline)
+            renewOrigin: { origin in
+                self.cluster.forget(origin)
+                return try? await self.cluster.origin(deadline: deadline)
             }, request)
         return .success(result)
     }
@@ -177,9 +181,12 @@ final class Kubernetes {
         collection + Array("/\(name)".utf8)
     }
 
-    private static func append(_ authorization: [UInt8]?, to request: inout HTTPRequest) {
-        request.fields.append("Accept", "application/json")
-        if let authorization { request.fields.append("Authorization", authorization) }
+    private func request(
+        _ method: HTTPMethod, _ target: [UInt8], body: [UInt8] = [], _ authorization: [UInt8]?
+    ) -> HTTPRequest {
+        HTTPRequest(
+            method: method, target: target,
+            fields: prepared.fields(authorization, hasBody: !body.isEmpty), body: body)
     }
 
     /// The `message` of the cluster's Status, bounded.
