@@ -67,9 +67,8 @@ final class EventHandler: ServiceHandler {
         }
         // While the row is on its way the Job is made and the cluster's connection opened; nothing is sent on
         // it.
-        if event.kind == .question || event.kind == .cancellation && event.questionUUID != nil {
-            prepareCluster(deadline)
-        }
+        let cancelled = event.kind == .cancellation ? event.questionUUID : nil
+        if event.kind == .question || cancelled != nil { prepareCluster(deadline) }
         var made: Result<Job, Undispatchable>?
         let insertion = await bigQuery.insert(event, deadline: deadline, context: course.context) {
             if event.kind == .question, made == nil { made = makeJob(of: event) }
@@ -82,7 +81,15 @@ final class EventHandler: ServiceHandler {
         }
         switch event.kind {
         case .question: break
-        case .cancellation: return await cancel(event, &course)
+        case .cancellation:
+            // Without an id there is no Job; least of all is an empty name sent, which means all of them.
+            guard let cancelled else {
+                return acknowledge(event, .stored, "stored; its question_uuid names no Job", course)
+            }
+            let failure = await kubernetes.delete(cancelled, deadline: deadline, context: course.context)
+            course.dispatched()
+            if let failure { return notDone(.notCancelled, "cancelled", event, failure, course) }
+            return acknowledge(event, .cancelled, "cancelled", course)
         case .exception, .other: return acknowledge(event, .stored, "stored", course)
         }
         switch made ?? makeJob(of: event) {
@@ -163,7 +170,7 @@ final class EventHandler: ServiceHandler {
         }
     }
 
-    // MARK: Dispatching and cancelling
+    // MARK: Dispatching
 
     private func makeJob(of event: Event) -> Result<Job, Undispatchable> {
         do throws(Undispatchable) {
@@ -191,18 +198,6 @@ final class EventHandler: ServiceHandler {
             line.field("owner", owner)
         }
         return acknowledge(event, .duplicateQuestion, "a duplicate question", course)
-    }
-
-    private func cancel(_ event: Event, _ course: inout Course) async -> HTTPResponse {
-        guard let question = event.questionUUID else {
-            // It cannot name a Job, so there is none; least of all is an empty name sent, which means all of
-            // them.
-            return acknowledge(event, .stored, "stored; its question_uuid names no Job", course)
-        }
-        let failure = await kubernetes.delete(question, deadline: course.deadline, context: course.context)
-        course.dispatched()
-        if let failure { return notDone(.notCancelled, "cancelled", event, failure, course) }
-        return acknowledge(event, .cancelled, "cancelled", course)
     }
 
     /// Tells the asker, as the child would have, that there will be no answer. That the telling fails changes

@@ -18,6 +18,8 @@ final class Kubernetes {
     }
 
     private let collection: [UInt8]
+    /// What stands before a question's id in the target of its Job.
+    private let jobs: [UInt8]
     private let cluster: Cluster
     private let caller: UpstreamCaller
     private let exchange: any HTTPExchange
@@ -30,6 +32,7 @@ final class Kubernetes {
         token: AccessToken, log: Log
     ) {
         collection = Array("/apis/batch/v1/namespaces/\(namespace.text)/jobs".utf8)
+        jobs = collection + Array("/\(QuestionUUID.jobNamePrefix)".utf8)
         self.cluster = cluster
         self.caller = caller
         self.exchange = exchange
@@ -79,8 +82,9 @@ final class Kubernetes {
     private func identify(
         _ job: Job, isQuota: Bool, _ refusal: UpstreamResult, _ deadline: Deadline, _ context: LogContext
     ) async -> Creation {
+        let target = target(job.question)
         let result = await call(.kubernetesGet, deadline, context) { authorization in
-            self.request(.get, self.target(job.name), authorization)
+            self.request(.get, target, authorization)
         }
         guard case .success(let answer) = result else {
             guard case .failure(let failure) = result else { return .created }
@@ -142,9 +146,11 @@ final class Kubernetes {
     /// Deletes the question's Job and its Pods. Nil: it is gone, or going.
     ///
     /// Without the propagation policy batch/v1 orphans the Pods, and the question runs on.
+    @inline(__always)  // As BigQuery's `insert`.
     func delete(_ question: QuestionUUID, deadline: Deadline, context: LogContext) async -> CallFailure? {
+        let target = target(question)
         let result = await call(.kubernetesDelete, deadline, context) { authorization in
-            self.request(.delete, self.target(question.jobName), body: Self.deletion, authorization)
+            self.request(.delete, target, body: Self.deletion, authorization)
         }
         switch result {
         case .failure(let failure): return failure
@@ -177,8 +183,12 @@ final class Kubernetes {
         return .success(result)
     }
 
-    private func target(_ name: String) -> [UInt8] {
-        collection + Array("/\(name)".utf8)
+    private func target(_ question: QuestionUUID) -> [UInt8] {
+        var target: [UInt8] = []
+        target.reserveCapacity(jobs.count + QuestionUUID.lengthMax)
+        target.append(contentsOf: jobs)
+        target.append(contentsOf: question.text.utf8)
+        return target
     }
 
     private func request(
