@@ -173,6 +173,9 @@ struct JobTests {
         ] {
             #expect(Kubernetes.eventUUID(inJob: other.body, comparing: ours) == other.eventUUID)
         }
+        // A dollar sign is doubled in an argument of a container, so that the cluster expands nothing.
+        let dollars = try job([("uuid", "ev-$(HOME)")])
+        #expect(Kubernetes.eventUUID(inJob: dollars.body, comparing: dollars) == Array("ev-$(HOME)".utf8))
         // The same text with an escape that is not ours, as another writer of JSON has it.
         let escaped = String(decoding: ours.body, as: UTF8.self).replacing("a/b:1", with: "a\\/b:1")
         #expect(Kubernetes.eventUUID(inJob: Array(escaped.utf8), comparing: ours) == Array("ev-1".utf8))
