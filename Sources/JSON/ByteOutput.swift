@@ -60,6 +60,7 @@ extension OutputSpan<UInt8> {
 
     /// Goes on where fewer than eight bytes are left of the source: with its last word, some of whose bytes
     /// are copied for the second time, or byte by byte where it has none.
+    @inline(never)
     private static func copyPlainEnd(
         _ source: UnsafeRawPointer, readable: Int, _ start: Int, _ length: Int,
         _ target: UnsafeMutableRawPointer

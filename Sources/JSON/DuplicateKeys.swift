@@ -92,6 +92,7 @@ enum DuplicateKeys {
         return word
     }
 
+    @inline(never)
     private static func existByHashing(
         inObjectAt index: Int, count: Int, on tape: Span<UInt32>, _ bytes: Span<UInt8>
     ) -> Bool {
@@ -122,6 +123,7 @@ struct KeyTable {
     }
 
     /// Takes the key in as the last one, or returns the place of the equal key that is in already.
+    @inline(never)
     mutating func insert(_ key: Int, on tape: Span<UInt32>, _ bytes: Span<UInt8>) -> Int? {
         var slot = Self.hash(key, on: tape, bytes) & mask
         while slots[slot] != 0 {

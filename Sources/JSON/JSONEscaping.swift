@@ -54,6 +54,13 @@ public enum JSONEscaping {
         append(bytes.span, in: 0..<bytes.count, to: &output, form: form)
     }
 
+    /// As above, with quotes around.
+    public static func appendString(_ bytes: ArraySlice<UInt8>, to output: inout [UInt8], form: Form) {
+        output.append(0x22)
+        append(bytes, to: &output, form: form)
+        output.append(0x22)
+    }
+
     /// Appends `,"name":"value"`: a further member of an object, whose name is a constant that needs no escape.
     public static func appendMember(
         _ name: StaticString, _ value: ArraySlice<UInt8>, to output: inout [UInt8], form: Form
@@ -62,9 +69,7 @@ public enum JSONEscaping {
             output.append(addingCapacity: name.utf8CodeUnitCount + 4) {
                 appendKey(name, hasComma: true, to: &$0)
             }
-            output.append(0x22)
-            append(value, to: &output, form: form)
-            return output.append(0x22)
+            return appendString(value, to: &output, form: form)
         }
         let bytes = value.span
         let room = name.utf8CodeUnitCount + 6 + roomMax(bytes.count, form)

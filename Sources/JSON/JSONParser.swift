@@ -1,5 +1,5 @@
 /// Turns a text into a tape. A loop that keeps what is open on the tape itself: depth costs no call stack,
-/// and no stack of its own either.
+/// and no stack of its own either, but for what makes the outermost few cheaper.
 struct JSONParser {
     /// The innermost array or object whose closing bracket has not come yet. While an inner one is open, the
     /// two words behind this one's first word hold what is needed to go on with it.

@@ -79,8 +79,8 @@ enum Tape {
 
 /// Eight bytes at `offset`, the first one lowest.
 ///
-/// The only unsafe expression of this module. It is safe for every argument: the access is checked against
-/// the span's bounds, and each pattern of 64 bits is a UInt64.
+/// Safe for every argument: the access is checked against the span's bounds, and each pattern of 64 bits is a
+/// UInt64.
 @inline(__always)
 func loadWord(_ bytes: Span<UInt8>, at offset: Int) -> UInt64 {
     UInt64(littleEndian: unsafe bytes.bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self))

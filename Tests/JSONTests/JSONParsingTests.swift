@@ -82,6 +82,9 @@ func duplicatesByDepth(depth: Int) throws {
             value = try #require(value["in"]?.elements.first { _ in true })
         }
     }
+    var text = "0"
+    for _ in 0..<depth { text = #"{"a":1,"a":2,"in":[\#(text)],"b":3}"# }
+    #expect(try parse(text).hasEqualKeys, "both before what it holds")
 }
 
 @Test("members are handed out in one walk, with their names as they are meant")

@@ -113,9 +113,9 @@ enum Row {
         var body: [UInt8] = []
         body.reserveCapacity(event.message.data.count * 5 / 4 + 2_048)
         body.append(literal: #"{"rows":[{"insertId":"#)
-        appendString(event.insertID, to: &body)
+        JSONEscaping.appendString(event.insertID, to: &body, form: .utf8)
         body.append(literal: #","json":{"datetime":"#)
-        appendString(event.attribute(.datetime), to: &body)
+        JSONEscaping.appendString(event.attribute(.datetime), to: &body, form: .utf8)
         attributes.appendMember(.uuid, to: &body)
         JSONEscaping.appendMember("kind", event.kindBytes, to: &body, form: .utf8)
         body.append(literal: #","event":""#)
@@ -132,12 +132,6 @@ enum Row {
         appendInnerString(event.message.orderingKey, to: &body)
         body.append(literal: #"}"}}]}"#)
         return body
-    }
-
-    private static func appendString(_ value: ArraySlice<UInt8>, to body: inout [UInt8]) {
-        body.append(UInt8(ascii: "\""))
-        JSONEscaping.append(value, to: &body, form: .utf8)
-        body.append(UInt8(ascii: "\""))
     }
 
     /// Appends a string of Python's, or `null`, as it stands inside a string.
