@@ -121,7 +121,8 @@ public final class Log {
         var line = LogLine(form, severity, message, timestamp: stamp.now(), taking: &buffer)
         fields(&line)
         buffer = line.finish()
-        sink.write(buffer)
+        // What somebody may have to act on is written at once, whatever comes next.
+        if severity >= .warning { sink.write(buffer) } else { sink.writeLater(buffer) }
     }
 
     private func append(_ context: LogContext, to line: inout LogLine) {

@@ -6,6 +6,8 @@ public import Net
 public protocol LogSink: AnyObject, Sendable {
     /// Takes one line with its newline. Never waits; what cannot be taken is dropped and counted.
     func write(_ line: [UInt8])
+    /// The same for a line that may be written after what is being done: no event waits for it.
+    func writeLater(_ line: [UInt8])
     /// How many lines were dropped since this was last asked, once there is room to say so; else 0.
     func takeDroppedLines() -> Int
     /// How many lines were dropped since the start.
@@ -15,6 +17,9 @@ public protocol LogSink: AnyObject, Sendable {
 }
 
 extension LogSink {
+    /// At once: a sink that costs nothing.
+    public func writeLater(_ line: [UInt8]) { write(line) }
+
     /// None: a sink that keeps everything.
     public var droppedLinesTotal: Int { 0 }
 }
@@ -32,8 +37,11 @@ public final class StandardErrorSink: LogSink {
     public private(set) var droppedLinesTotal = 0
     private var isClosed = false
     private var isRetrying = false
+    private var isFlushDue = false
+    /// What a quiet moment leaves of memory for held lines behind.
+    private static let heldBytesKept = 32_768
     /// PIPE_BUF: a pipe that poll(2) calls writable has room for that many.
-    private static let pieceBytes = 4_096
+    private nonisolated static let pieceBytes = 4_096
 
     /// A sink for `descriptor`, which stays open.
     public init(descriptor: CInt = 2) {
@@ -43,25 +51,41 @@ public final class StandardErrorSink: LogSink {
     /// Whether it is a terminal, where people read.
     public var isTerminal: Bool { isatty(descriptor) == 1 }
 
-    /// Writes the line at once if standard error takes it, holds it otherwise, drops it where too much is
-    /// held.
+    /// Writes the line, behind those that are held, if standard error takes it; holds it otherwise, and drops
+    /// it where too much is held.
     public func write(_ line: [UInt8]) {
-        if isClosed { return drop() }
-        var rest = line[...]
-        if held.isEmpty {
-            rest = rest.dropFirst(writeAvailable(rest))
-            if rest.isEmpty { return }
-        } else if held.count + rest.count > ServiceLimits.logBufferBytesMax {
-            return drop()
-        }
-        if isClosed { return drop() }
-        held.append(contentsOf: rest)
-        retry()
+        if hold(line), !isRetrying { flush() }
     }
 
-    private func drop() {
-        droppedLines += 1
-        droppedLinesTotal += 1
+    /// Holds the line until the loop has nothing else to do: lines of one turn are then written together.
+    public func writeLater(_ line: [UInt8]) {
+        guard hold(line), !isRetrying, !isFlushDue else { return }
+        isFlushDue = true
+        EventLoop.shared.atEndOfTurn(flushAtEnd)
+    }
+
+    /// Made once, so that a line costs no memory. It keeps the sink, which is the program's to its end.
+    private lazy var flushAtEnd: () -> Void = { [self] in
+        isFlushDue = false
+        if !isRetrying { flush() }
+    }
+
+    private func hold(_ line: [UInt8]) -> Bool {
+        if isClosed || held.count + line.count > ServiceLimits.logBufferBytesMax {
+            drop(1)
+            return false
+        }
+        // Taken out while it grows: then the compiler knows that nobody looks at it meanwhile.
+        var lines = held
+        held = []
+        lines.append(contentsOf: line)
+        held = lines
+        return true
+    }
+
+    private func drop(_ lines: Int) {
+        droppedLines += lines
+        droppedLinesTotal += lines
     }
 
     /// See `LogSink`.
@@ -81,7 +105,6 @@ public final class StandardErrorSink: LogSink {
     }
 
     private func retry() {
-        if isRetrying { return }
         isRetrying = true
         EventLoop.shared.start { [self] in
             var pauseMilliseconds: UInt64 = 5
@@ -94,16 +117,27 @@ public final class StandardErrorSink: LogSink {
         }
     }
 
+    /// Writes what is held, as far as standard error takes it now, and sees to the rest.
     private func flush() {
-        let count = writeAvailable(held[...])
-        if isClosed { held = [] } else { held.removeFirst(count) }
+        var lines = held
+        if lines.isEmpty { return }
+        held = []
+        let count = writeAvailable(lines[...])
+        if isClosed { return drop(lines[count...].count { $0 == UInt8(ascii: "\n") }) }
+        if count == lines.count {
+            lines.removeAll(keepingCapacity: lines.capacity <= Self.heldBytesKept)
+        } else {
+            lines.removeFirst(count)
+            if !isRetrying { retry() }
+        }
+        held = lines
     }
 
     /// Writes what is taken without waiting. Returns how many bytes that were.
     private func writeAvailable(_ bytes: ArraySlice<UInt8>) -> Int {
         var written = 0
         while written < bytes.count, isWritable(timeoutMilliseconds: 0) {
-            let count = Self.write(bytes.dropFirst(written).prefix(Self.pieceBytes), to: descriptor)
+            let count = Self.write(Self.piece(of: bytes.dropFirst(written)), to: descriptor)
             if count >= 0 {
                 written += count
             } else if errno != EINTR {
@@ -113,6 +147,14 @@ public final class StandardErrorSink: LogSink {
             }
         }
         return written
+    }
+
+    /// The first lines of `bytes` that a pipe takes at once, where another may write to it as well; a line
+    /// that is longer goes in parts.
+    private nonisolated static func piece(of bytes: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+        if bytes.count <= pieceBytes { return bytes }
+        let piece = bytes.prefix(pieceBytes)
+        return piece.lastIndex(of: UInt8(ascii: "\n")).map { piece[...$0] } ?? piece
     }
 
     private nonisolated static func write(_ piece: ArraySlice<UInt8>, to descriptor: CInt) -> Int {

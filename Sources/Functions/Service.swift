@@ -191,6 +191,7 @@ public enum Service {
             await warmUp(handler, parts)
             await EventLoop.shared.sleep(
                 until: .after(milliseconds: ServiceLimits.startForgottenMilliseconds))
+            parts.exchange.giveBackBuffers()
             Process.forgetStart()
         }
         await server.run()

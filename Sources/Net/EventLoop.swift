@@ -34,12 +34,18 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
         case virtual
     }
 
+    /// Something to do at the end of a turn. (A closure alone would be boxed again by the array.)
+    private struct Errand {
+        let body: () -> Void
+    }
+
     private let epoll: FileDescriptor
     private let wakeUp: FileDescriptor
     private let events: UnsafeMutableBufferPointer<cnet_event>
     private let inbox = Mutex<[UnownedJob]>([])
 
     private var ready: [UnownedJob] = []
+    private var atEndOfTurn: [Errand] = []
     private var registrations = Registrations()
     let timers = TimerQueue()
     private var clock = Clock.monotonic
@@ -86,7 +92,11 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
 
     private func take(_ job: UnownedJob) {
         if isOwnThread {
-            ready.append(job)
+            // Taken out while it grows: then the compiler knows that nobody looks at it meanwhile.
+            var jobs = ready
+            ready = []
+            jobs.append(job)
+            ready = jobs
             return
         }
         inbox.withLock { $0.append(job) }
@@ -113,12 +123,15 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
         self.clock = clock
         if clock == .virtual { turnNanoseconds = 1_000_000_000 }
         var running: [UnownedJob] = []
+        var ending: [Errand] = []
         let serial = unsafe asUnownedSerialExecutor()
         let task = unsafe asUnownedTaskExecutor()
         takeInbox()
         while !stopped {
             while !ready.isEmpty, !stopped {
-                swap(&ready, &running)
+                let empty = running
+                running = ready
+                ready = empty
                 for job in running {
                     if ownsProcess {
                         unsafe job.runSynchronously(on: serial)
@@ -129,12 +142,35 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
                 running.removeAll(keepingCapacity: true)
             }
             if stopped { break }
+            if !atEndOfTurn.isEmpty {
+                let empty = ending
+                ending = atEndOfTurn
+                atEndOfTurn = empty
+                for errand in ending { errand.body() }
+                ending.removeAll(keepingCapacity: true)
+                continue  // It may have made something ready.
+            }
             switch clock {
             case .monotonic: waitForEvents()
             case .virtual: jumpToNextDeadline()
             }
             timers.expire(nowNanoseconds: nowNanoseconds)
         }
+    }
+
+    /// Calls `body` once, when nothing is ready any more and before the loop waits: what nobody waits for.
+    @EventLoopActor
+    public func atEndOfTurn(_ body: @escaping () -> Void) {
+        var errands = atEndOfTurn
+        atEndOfTurn = []
+        errands.append(Errand(body: body))
+        atEndOfTurn = errands
+    }
+
+    /// Whatever runs on the loop's thread is isolated to the loop, also between two jobs: a closure that
+    /// waited for a descriptor, or what is done at the end of a turn (SE-0424).
+    public func checkIsolated() {
+        precondition(isOwnThread, "the loop's state is touched from another thread")
     }
 
     /// Makes `run()` return after the current job.
@@ -148,11 +184,11 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
     }
 
     private func takeInbox() {
-        inbox.withLock { jobs in
-            if jobs.isEmpty { return }
-            ready.append(contentsOf: jobs)
-            jobs.removeAll(keepingCapacity: true)
+        let jobs = inbox.withLock { jobs in
+            defer { jobs = [] }
+            return jobs
         }
+        if !jobs.isEmpty { ready += jobs }
     }
 
     // MARK: Time

@@ -112,6 +112,13 @@ public final class HTTPClient: HTTPExchange {
         if case .certificateAuthority = origin.trust { contexts.removeValue(forKey: origin.trust) }
     }
 
+    /// See `HTTPExchange`.
+    public func giveBackBuffers() {
+        for pool in pools {
+            for connection in pool.idle { connection.stream.giveBackBuffers() }
+        }
+    }
+
     // MARK: One exchange
 
     /// The request in two pieces, the second of which is empty for most: a large body is not copied behind

@@ -166,6 +166,7 @@ struct BodyReader {
             return 0
         case .length(let remaining):
             let count = Int(min(remaining, UInt64(bytes.count)))
+            makeRoom(for: count, of: remaining)
             unsafe body.append(contentsOf: UnsafeBufferPointer(rebasing: bytes[..<count]))
             delimiter = .length(remaining: remaining - UInt64(count))
             isComplete = UInt64(count) == remaining
@@ -179,6 +180,14 @@ struct BodyReader {
             unsafe body.append(contentsOf: bytes)
             return bytes.count
         }
+    }
+
+    /// Room for three times as much as has come, but never for more than was announced: few copies, and a
+    /// body that is complete has no room to spare.
+    private mutating func makeRoom(for count: Int, of remaining: UInt64) {
+        if body.capacity - body.count >= count { return }
+        let room = min(remaining, UInt64(max(count, 3 * body.count)))
+        body.reserveCapacity(body.count + Int(room))
     }
 
     /// The peer will send no more. Returns whether that is a proper end.

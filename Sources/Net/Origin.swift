@@ -94,6 +94,9 @@ public protocol HTTPExchange: AnyObject, Sendable {
 
     /// Whether a connection to `origin` is idle, so that `prepareConnection` would do nothing.
     func hasIdleConnection(to origin: Origin) -> Bool
+
+    /// Frees what idle connections keep of memory for the next request.
+    func giveBackBuffers()
 }
 
 extension HTTPExchange {
@@ -107,6 +110,9 @@ extension HTTPExchange {
 
     /// None that is known of.
     public func hasIdleConnection(to origin: Origin) -> Bool { false }
+
+    /// Nothing to free.
+    public func giveBackBuffers() {}
 }
 
 /// Why a request got no answer. Never holds a byte of the peer's.

@@ -253,6 +253,65 @@ struct LogTests {
         close(writing)
     }
 
+    @Test("lines of one turn of the loop are written after it and together; one that warns does not wait")
+    func endOfTurn() async throws {
+        var ends: [CInt] = [-1, -1]
+        #expect(pipe(&ends) == 0)
+        let (reading, writing) = (ends[0], ends[1])
+        _ = fcntl(reading, F_SETFL, fcntl(reading, F_GETFL) | O_NONBLOCK)
+        func texts() -> String {
+            var buffer = [UInt8](repeating: 0, count: 65_536)
+            let count = read(reading, &buffer, buffer.count)
+            return String(decoding: buffer.prefix(max(0, count)), as: UTF8.self)
+        }
+        let seen = try await LoopSupport.run {
+            let log = Log(sink: StandardErrorSink(descriptor: writing), form: .text(isColoured: false))
+            var seen: [String] = []
+            log.write(.info, "first")
+            log.write(.info, "second")
+            seen.append(texts())
+            await EventLoop.shared.sleep(until: .after(milliseconds: 1))
+            seen.append(texts())
+            log.write(.info, "third")
+            log.write(.warning, "fourth")
+            seen.append(texts())
+            await EventLoop.shared.sleep(until: .after(milliseconds: 1))
+            seen.append(texts())
+            return seen
+        }
+        let messages = seen.map { text in
+            ["first", "second", "third", "fourth"].filter { text.contains($0) }
+        }
+        #expect(messages == [[], ["first", "second"], ["third", "fourth"], []])
+        close(reading)
+        close(writing)
+    }
+
+    @Test("what a pipe takes at once ends with a line, and lines that a closed one did not take are counted")
+    func pieces() async throws {
+        var ends: [CInt] = [-1, -1]
+        // A datagram is one write.
+        #expect(socketpair(AF_UNIX, CInt(SOCK_DGRAM.rawValue), 0, &ends) == 0)
+        let (reading, writing) = (ends[0], ends[1])
+        let sink = try await LoopSupport.run {
+            let sink = StandardErrorSink(descriptor: writing)
+            for _ in 0..<7 { sink.writeLater([UInt8](repeating: 0x61, count: 999) + [0x0A]) }
+            sink.drain()
+            return sink
+        }
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        #expect(read(reading, &buffer, buffer.count) == 4_000)
+        #expect(read(reading, &buffer, buffer.count) == 3_000)
+        close(reading)
+        let dropped = try await LoopSupport.run {
+            for _ in 0..<3 { sink.writeLater(Array("line\n".utf8)) }
+            sink.drain()
+            return sink.droppedLinesTotal
+        }
+        #expect(dropped == 3)
+        close(writing)
+    }
+
     @Test("a closed pipe costs lines, not the program")
     func closedPipe() async throws {
         var ends: [CInt] = [-1, -1]

@@ -165,6 +165,7 @@ struct MetricsTests {
             let sink = StandardErrorSink(descriptor: 9_999)
             let log = Log(level: .info, sink: sink)
             for _ in 0..<3 { log.write(.info, "a line") }
+            log.drain()
             return log.droppedLines
         }
         #expect(dropped == 3)

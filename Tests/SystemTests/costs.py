@@ -139,11 +139,11 @@ class Meter:
     def system_calls(self, kind):
         """System calls by name of one more event of a kind, by strace. Whole ones: on a busy machine an answer comes
         in two parts now and then, and is waited for twice."""
-        kind = KINDS[kind]
-        fewer, more = (self._traced(kind, count) for count in (kind.fewer, kind.more))
+        counts = KINDS[kind].fewer, KINDS[kind].more
+        fewer, more = (collections.Counter(map(_call, self.trace(kind, count))) for count in counts)
         more.subtract(fewer)
-        each = {name: round(count / (kind.more - kind.fewer)) for name, count in more.items()}
-        return {name: count for name, count in each.items() if count > 0}
+        each = {name: round(count / (counts[1] - counts[0])) for name, count in more.items()}
+        return {name: count for name, count in each.items() if name and count > 0}
 
     def start(self):
         """Instructions from exec over the first answer to a graceful end, with everything that does not depend on an
@@ -179,11 +179,11 @@ class Meter:
         output.unlink()
         return profile
 
-    def _traced(self, kind, count):
+    def trace(self, kind, count):
+        """strace's lines of one instance that handles so many of a kind."""
         output = self.directory / f"trace-{self.runs}"
-        self._run(kind, count, "strace", "-D", "-f", "-q", "-o", output)
-        text = events.eventually(lambda: _ended_trace(output), "the end of the trace")
-        return collections.Counter(re.findall(r"^\d+ +(\w+)\(", text, re.M))
+        self._run(KINDS[kind], count, "strace", "-D", "-f", "-q", "-o", output)
+        return events.eventually(lambda: _ended_trace(output), "the end of the trace").splitlines()
 
     def _run(self, kind, count, *prefix):
         """One instance, from start to a graceful end, that handles `count` requests on one connection."""
@@ -266,6 +266,12 @@ def cpu_ticks(program):
 
 def _counting(output):
     return "valgrind", "--tool=callgrind", f"--callgrind-out-file={output}", "--quiet"
+
+
+def _call(line):
+    """The name of the system call that a line of strace's is about."""
+    found = re.match(r"\d+ +(\w+)\(", line)
+    return found[1] if found else ""
 
 
 def _ended_trace(path):

@@ -4,6 +4,7 @@ A figure that rose needs a reason or a mend; one that fell needs `scripts/costs 
 """
 
 import decimal
+import re
 import subprocess
 
 import pytest
@@ -51,6 +52,12 @@ def test_no_limit_is_more_than_5_percent_above_what_was_measured():
 
 def test_a_warm_heartbeat_waits_receives_and_sends_twice_and_writes_its_line(meter):
     assert meter.system_calls("heartbeat") == {"epoll_wait": 2, "recvfrom": 2, "sendto": 2, "poll": 1, "write": 1}
+
+
+def test_no_answer_waits_for_the_event_s_line_of_the_log(meter):
+    answer, line = r'sendto\(\d+, "HTTP/1.1 200 OK', r'write\(2, "{\\"severity\\":\\"INFO\\",\\"message\\":\\"ev'
+    found = [mark for call in meter.trace("heartbeat", 5) for mark in (answer, line) if re.search(mark, call)]
+    assert found == [answer, line] * 5
 
 
 def test_10_000_instructions_more_for_each_event_are_noticed(tmp_path):
