@@ -145,8 +145,19 @@ static int forget_text(struct dl_phdr_info *image, size_t size, void *unused) {
     return 1; // The first image is the program.
 }
 
+// What lies below the frame at hand is nobody's: the start went down deeper than anything since. A page is
+// left for the calls to come, and what is below the stack's own pages is not mapped, which the kernel passes
+// over.
+static void forget_stack(void) {
+    enum { DEPTH = 128 << 10 };
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t end = ((uintptr_t)__builtin_frame_address(0) & ~(page - 1)) - page;
+    (void)madvise((void *)(end - DEPTH), DEPTH, MADV_DONTNEED);
+}
+
 void cnet_forget_start(void) {
     (void)malloc_trim(0);
+    forget_stack();
     (void)dl_iterate_phdr(forget_text, NULL);
 }
 

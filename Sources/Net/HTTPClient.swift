@@ -63,6 +63,7 @@ public final class HTTPClient: HTTPExchange {
                     isSent = try await write(
                         [first.dropFirst(count), rest[...]], on: stream, &machine, deadline)
                 }
+                if pool.machine.leased > Limits.connectionsWithBuffersMax { stream.giveBackBuffers() }
                 if machine.isReceiving { meanwhile() }
                 while machine.isReceiving { try await stream.read(into: &machine, deadline: deadline) }
                 if case .done(let response, let isReusable) = machine.state {
@@ -374,7 +375,7 @@ public final class HTTPClient: HTTPExchange {
         switch action {
         case .keep:
             connection.isIdle = true
-            if pool.idle.count >= Limits.idleWithBuffersMax { connection.stream.giveBackBuffers() }
+            if pool.idle.count >= Limits.connectionsWithBuffersMax { connection.stream.giveBackBuffers() }
             pool.idle.append(connection)
             sweepLater()
         case .close:

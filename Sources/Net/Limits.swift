@@ -75,8 +75,8 @@ public enum Limits {
     public static let interimAnswersMax = 8
     /// Connections to one origin at once; further requests wait for one of them.
     public static let connectionsPerOriginMax = 64
-    /// Idle ones of these that keep the buffers of TLS, 33 KiB each.
-    public static let idleWithBuffersMax = 2
+    /// Those of them, idle or waiting for an answer, that keep the buffers of TLS, 33 KiB each.
+    public static let connectionsWithBuffersMax = 2
     /// Requests that wait for a connection to one origin.
     public static let waitingPerOriginMax = 4_096
     /// To resolve a name, connect, and finish the TLS handshake.

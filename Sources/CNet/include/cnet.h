@@ -46,8 +46,8 @@ int cnet_epoll_wait(int epoll, cnet_event *events, int count, int timeout_millis
 /// epoll_ctl(2), one edge-triggered registration for the descriptor's life.
 int cnet_epoll_add(int epoll, int descriptor, uint64_t data);
 
-/// Gives back what only the start needed: freed memory of the heap, and the pages of the program's text,
-/// which the kernel maps again from the file where they are used.
+/// Gives back what only the start needed: freed memory of the heap, the part of the stack below the caller,
+/// and the pages of the program's text, which the kernel maps again from the file where they are used.
 void cnet_forget_start(void);
 
 /// SIGPIPE ignored; `signals` (a list of `count`) blocked and readable from the returned signalfd(2).
