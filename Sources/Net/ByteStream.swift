@@ -215,7 +215,6 @@ public final class ByteStream {
         unsafe receiver.receive(Span(_unsafeElements: bytes.assumingMemoryBound(to: UInt8.self)))
     }
 
-    /// One read of what has come already, into the scratch buffer. Nil when nothing has; 0 at the end.
     /// Whether bytes have come that nobody has read yet; in clear, or of TLS.
     var hasUnreadBytes: Bool {
         if isClosed { return false }
@@ -223,6 +222,7 @@ public final class ByteStream {
         return unsafe recv(raw, &byte, 1, CInt(MSG_PEEK | MSG_DONTWAIT)) > 0
     }
 
+    /// One read of what has come already, into the scratch buffer. Nil when nothing has; 0 at the end.
     private func receiveAvailable() throws(StreamError) -> Int? {
         let waiter = registration.waiter
         guard waiter.pending & Self.readable != 0 else { return nil }
