@@ -82,11 +82,19 @@ int cnet_hold_signals(const int *signals, int count) {
     return sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
+// What glibc starts from it changes as it sees what is freed; once set, the thresholds are ours.
+static void return_memory_from(int mapped, int trimmed) {
+    mallopt(M_MMAP_THRESHOLD, mapped);
+    mallopt(M_TRIM_THRESHOLD, trimmed);
+}
+
 void cnet_return_memory(void) {
-    mallopt(M_MMAP_THRESHOLD, 256 * 1024);
-    mallopt(M_TRIM_THRESHOLD, 1024 * 1024);
+    return_memory_from(256 << 10, 1 << 20);
     mallopt(M_ARENA_MAX, 1);
 }
+
+// 32 MiB is the most that glibc takes from its heap, and twice the largest body.
+void cnet_keep_memory(void) { return_memory_from(32 << 20, 256 << 20); }
 
 int cnet_read_signal(int descriptor) {
     struct signalfd_siginfo info;
@@ -155,7 +163,10 @@ static void forget_stack(void) {
     (void)madvise((void *)(end - DEPTH), DEPTH, MADV_DONTNEED);
 }
 
-void cnet_forget_start(void) {
+void cnet_give_back_pages(void *begin, size_t count) { (void)madvise(begin, count, MADV_DONTNEED); }
+
+void cnet_give_back_memory(void) {
+    return_memory_from(256 << 10, 1 << 20);
     (void)malloc_trim(0);
     forget_stack();
     (void)dl_iterate_phdr(forget_text, NULL);

@@ -190,9 +190,9 @@ public enum Service {
                 until: .after(milliseconds: ServiceLimits.warmUpDelayMilliseconds))
             await warmUp(handler, parts)
             await EventLoop.shared.sleep(
-                until: .after(milliseconds: ServiceLimits.startForgottenMilliseconds))
+                until: .after(milliseconds: ServiceLimits.handshakesSettledMilliseconds))
             parts.exchange.giveBackBuffers()
-            Process.forgetStart()
+            EventLoop.shared.giveBackMemoryAtRest()
         }
         await server.run()
         parts.log.write(.info, "stopped")

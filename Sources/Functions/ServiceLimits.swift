@@ -44,8 +44,8 @@ public enum ServiceLimits {
     /// How long the program listens before it begins to make ready: making a TLS context keeps the loop for
     /// some milliseconds, and a probe of the platform's that waits already is answered first.
     public static let warmUpDelayMilliseconds: UInt64 = 1
-    /// How long after that the memory is given back that only the start needed.
-    public static let startForgottenMilliseconds: UInt64 = 100
+    /// How long after that the buffers are given back that only the start's handshakes needed.
+    public static let handshakesSettledMilliseconds: UInt64 = 100
     /// One question of `check`, its retries included.
     public static let checkQuestionMilliseconds: UInt64 = 10_000
 }

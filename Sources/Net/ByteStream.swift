@@ -33,9 +33,13 @@ public final class ByteStream {
     private static let writable = UInt32(CNET_WRITABLE | CNET_HANG_UP | CNET_ERROR)
 
     /// Where bytes pass between the kernel and their receiver. One for all: it is never in use across a wait.
-    private static let scratch: UnsafeMutableRawBufferPointer = .allocate(byteCount: 65_536, alignment: 64)
+    private static let scratch: UnsafeMutableRawBufferPointer = .allocate(
+        byteCount: 65_536, alignment: pageBytes)
     /// Where what TLS has decrypted passes, likewise: ciphertext may still lie in `scratch`.
-    private static let plaintext: UnsafeMutableRawBufferPointer = .allocate(byteCount: 16_384, alignment: 64)
+    private static let plaintext: UnsafeMutableRawBufferPointer = .allocate(
+        byteCount: 16_384, alignment: pageBytes)
+    /// They begin with a page, so that all of their pages can be given back.
+    private static let pageBytes = 4_096
 
     private var descriptor: FileDescriptor?
     private var isOpen = true
@@ -57,6 +61,16 @@ public final class ByteStream {
 
     isolated deinit {
         close()
+    }
+
+    /// Gives the memory back of what has passed: nothing is left in it for long, and no secret.
+    static func giveBackScratch() {
+        unsafe giveBack(scratch)
+        unsafe giveBack(plaintext)
+    }
+
+    private static func giveBack(_ buffer: UnsafeMutableRawBufferPointer) {
+        if let begin = buffer.baseAddress { unsafe cnet_give_back_pages(begin, buffer.count) }
     }
 
     /// Called when the peer closes, or sends something, while no task waits on the stream; at once if it has

@@ -52,6 +52,10 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
     var isVirtual: Bool { clock == .virtual }
     private var stopped = false
     private var ownsProcess = false
+    /// Whether memory that is freed stays with the process; see `giveBackMemoryAtRest`.
+    var keepsMemory = false
+    /// When the kernel last had an event for the loop.
+    var lastEventNanoseconds: UInt64 = 0
     private var owner: pthread_t?
 
     private var turnNanoseconds: UInt64 = 0
@@ -267,6 +271,7 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
             precondition(errno == EINTR, "epoll_wait was called wrongly")
             return
         }
+        if count > 0 { lastEventNanoseconds = nowNanoseconds }
         for index in 0..<Int(count) {
             let event = unsafe events[index]
             if event.data == Registrations.wakeUp {

@@ -298,6 +298,7 @@ public final class HTTPClient: HTTPExchange {
             let stream = try await connect(to: origin, deadline: deadline)
             pool.machine.opened(isPrepared: isPrepared)
             connectionsOpened += 1
+            EventLoop.shared.giveBackMemoryAtRest()
             nextID &+= 1
             let connection = Connection(id: nextID, stream: stream)
             stream.whenIdle = { [weak self, weak pool, weak connection] in

@@ -182,11 +182,11 @@ struct BodyReader {
         }
     }
 
-    /// Room for three times as much as has come, but never for more than was announced: few copies, and a
+    /// Room for seven times as much as has come, but never for more than was announced: few copies, and a
     /// body that is complete has no room to spare.
     private mutating func makeRoom(for count: Int, of remaining: UInt64) {
         if body.capacity - body.count >= count { return }
-        let room = min(remaining, UInt64(max(count, 3 * body.count)))
+        let room = min(remaining, UInt64(max(count, 7 * body.count)))
         body.reserveCapacity(body.count + Int(room))
     }
 

@@ -262,6 +262,9 @@ public final class HTTPServer {
                     response = refusal
                 } else {
                     requestsInFlight += 1
+                    if request.body.count >= Limits.largeBodyBytesMin {
+                        EventLoop.shared.giveBackMemoryAtRest()
+                    }
                     response = await handler.handle(request, deadline: handlingDeadline(clock))
                     requestsInFlight -= 1
                 }

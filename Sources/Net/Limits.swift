@@ -4,6 +4,10 @@ public enum Limits {
 
     /// Events taken from the kernel in one turn: enough to amortise the call, few enough to stay fair.
     static let eventsPerTurnMax = 128
+    /// Without an event for so long the process rests, and memory that is free goes back to the kernel.
+    public static let restMilliseconds: UInt64 = 100
+    /// A body from which on the memory it takes is worth keeping for the next one.
+    static let largeBodyBytesMin = 65_536
 
     // MARK: Messages from clients (answered with the status given)
 

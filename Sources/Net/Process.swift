@@ -25,10 +25,6 @@ public enum Process {
         cnet_return_memory()
     }
 
-    /// Gives back what only the start needed: what was freed since, and the pages of code that ran once. What
-    /// is used again is mapped again, from the file.
-    public static func forgetStart() { cnet_forget_start() }
-
     /// All of its arguments, the program's own name first. Read from the kernel's hand, so that no /proc is
     /// needed.
     public static var arguments: [String] {

@@ -3,8 +3,6 @@
 import http.client
 import json
 import os
-import pathlib
-import re
 import shutil
 import signal
 import socket
@@ -14,7 +12,6 @@ import threading
 import pytest
 
 from cloud import event_handler, service_registry
-from costs import settled
 from programs import BUILD, PATIENCE_SECONDS, ROOT, Connection, free_port
 
 PROGRAM = BUILD / "twined-functions"
@@ -99,19 +96,6 @@ def test_function_target_decides_without_an_argument(start, cloud):
 
 
 # What it is made of
-
-
-def test_code_that_only_the_start_needed_is_not_held(start, cloud):
-    """As much of it as is mapped right after the start, 85 %, would be most of what an idle program takes."""
-    program = start("twined-functions", "event-handler", environment=cloud.environment("event-handler"))
-
-    def share_of_code():
-        text = pathlib.Path(f"/proc/{program.process.pid}/smaps").read_text()
-        size, resident = re.search(r" r-xp .*twined-functions\nSize: +(\d+) kB(?:.*\n)*?Rss: +(\d+) kB", text).groups()
-        return int(resident) / int(size)
-
-    cloud.wait("requests.container", atLeast=1)
-    assert settled(share_of_code) < 0.6
 
 
 def test_it_is_static_and_stripped_and_has_no_foundation():

@@ -46,9 +46,15 @@ int cnet_epoll_wait(int epoll, cnet_event *events, int count, int timeout_millis
 /// epoll_ctl(2), one edge-triggered registration for the descriptor's life.
 int cnet_epoll_add(int epoll, int descriptor, uint64_t data);
 
-/// Gives back what only the start needed: freed memory of the heap, the part of the stack below the caller,
-/// and the pages of the program's text, which the kernel maps again from the file where they are used.
-void cnet_forget_start(void);
+/// Keeps memory that is freed, whatever its size, for what is allocated next.
+void cnet_keep_memory(void);
+/// Gives back what a resting program does not need, and keeps no more: freed memory of the heap, the part of
+/// the stack below the caller, and the pages of the program's text, which the kernel maps again from the file
+/// where they are used.
+void cnet_give_back_memory(void);
+/// Gives back whole pages of an allocation that goes on: their content is lost, and zero when it is read
+/// next.
+void cnet_give_back_pages(void *begin, size_t count);
 
 /// SIGPIPE ignored; `signals` (a list of `count`) blocked and readable from the returned signalfd(2).
 int cnet_signal_descriptor(const int *signals, int count);
