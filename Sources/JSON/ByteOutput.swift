@@ -113,17 +113,23 @@ extension OutputSpan<UInt8> {
         }
     }
 
-    /// Appends the four lower-case hexadecimal digits of a UTF-16 unit.
-    mutating func append(hexadecimal unit: UInt32) {
-        appendDigit(unit >> 12)
-        appendDigit(unit >> 8)
-        appendDigit(unit >> 4)
-        appendDigit(unit)
+    /// Appends the `count` lowest bytes of a word, the lowest one first.
+    ///
+    /// Safe for every argument: the word is written whole only where there is room for it.
+    @inline(__always)
+    mutating func append(_ word: UInt64, count: Int) {
+        precondition(count >= 0 && count <= 8, "a word has eight bytes")
+        guard freeCapacity >= 8 else { return appendBytes(word, count) }
+        unsafe withUnsafeMutableBufferPointer { buffer, written in
+            guard let base = buffer.baseAddress else { return }
+            unsafe UnsafeMutableRawPointer(base + written)
+                .storeBytes(of: word.littleEndian, as: UInt64.self)
+            written += count
+        }
     }
 
-    @inline(__always)
-    private mutating func appendDigit(_ nibble: UInt32) {
-        let digit = UInt8(nibble & 0xF)
-        append(digit < 10 ? 0x30 + digit : 0x57 + digit)
+    @inline(never)
+    private mutating func appendBytes(_ word: UInt64, _ count: Int) {
+        for index in 0..<count { append(UInt8(truncatingIfNeeded: word >> UInt64(index * 8))) }
     }
 }

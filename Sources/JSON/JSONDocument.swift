@@ -6,6 +6,9 @@ public final class JSONDocument: Sendable {
     /// The bytes that were parsed, with everything around the parsed range.
     public let source: [UInt8]
     let tape: [UInt32]
+    /// By how many bytes at most all strings and numbers together grow where they are written with other
+    /// escapes, also inside another string, and as Python writes them; dollars are not escaped there.
+    let growthMax: Int
 
     /// Parses the whole of `bytes`, or a range of it, strictly.
     ///
@@ -33,7 +36,8 @@ public final class JSONDocument: Sendable {
             guard allowsByteOrderMark else { throw JSONError(.byteOrderMark, at: start) }
             start += 3
         }
-        tape = try JSONParser.tape(of: bytes.span, in: start..<range.upperBound, depthMax: depthMax)
+        (tape, growthMax) = try JSONParser.tape(
+            of: bytes.span, in: start..<range.upperBound, depthMax: depthMax)
         source = bytes
     }
 

@@ -160,10 +160,7 @@ public enum JSONEscaping {
     /// Appends one ASCII character, escaped where it has to be.
     static func append(ascii byte: UInt8, to output: inout OutputSpan<UInt8>, _ form: Form) {
         switch byte {
-        case 0x22, 0x5C:
-            backslash(&output, form)
-            if form.isNested { output.append(0x5C) }
-            output.append(byte)
+        case 0x22, 0x5C: escaped(byte, &output, form)
         case 0x08: short(0x62, &output, form)
         case 0x0C: short(0x66, &output, form)
         case 0x0A: short(0x6E, &output, form)
@@ -176,21 +173,45 @@ public enum JSONEscaping {
     }
 
     @inline(__always)
-    private static func backslash(_ output: inout OutputSpan<UInt8>, _ form: Form) {
-        output.append(0x5C)
-        if form.isNested { output.append(0x5C) }
+    private static func short(_ letter: UInt8, _ output: inout OutputSpan<UInt8>, _ form: Form) {
+        if form.isNested {
+            output.append(0x5C5C | UInt64(letter) << 16, count: 3)
+        } else {
+            output.append(0x5C | UInt64(letter) << 8, count: 2)
+        }
     }
 
-    private static func short(_ letter: UInt8, _ output: inout OutputSpan<UInt8>, _ form: Form) {
-        backslash(&output, form)
-        output.append(letter)
+    /// Appends a quote or a backslash, escaped.
+    @inline(__always)
+    private static func escaped(_ byte: UInt8, _ output: inout OutputSpan<UInt8>, _ form: Form) {
+        if form.isNested {
+            output.append(0x5C_5C5C | UInt64(byte) << 24, count: 4)
+        } else {
+            output.append(0x5C | UInt64(byte) << 8, count: 2)
+        }
+    }
+
+    /// Appends the escape that is written with this byte behind its backslash, where Python writes it so as
+    /// well: all but `\/` and `\u`. Returns whether it did.
+    @inline(__always)
+    static func append(escape byte: UInt8, to output: inout OutputSpan<UInt8>, _ form: Form) -> Bool {
+        switch byte {
+        case 0x22, 0x5C: escaped(byte, &output, form)
+        case 0x62, 0x66, 0x6E, 0x72, 0x74: short(byte, &output, form)
+        default: return false
+        }
+        return true
     }
 
     /// Appends one UTF-16 unit as an escape.
+    @inline(__always)
     static func append(unit: UInt32, to output: inout OutputSpan<UInt8>, _ form: Form) {
-        backslash(&output, form)
-        output.append(0x75)
-        output.append(hexadecimal: unit)
+        let digits = UInt64(Hexadecimal.digits(of: unit))
+        if form.isNested {
+            output.append(0x75_5C5C | digits << 24, count: 7)
+        } else {
+            output.append(0x755C | digits << 16, count: 6)
+        }
     }
 
     /// Appends the quote that begins or ends a string.

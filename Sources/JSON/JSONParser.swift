@@ -25,17 +25,19 @@ struct JSONParser {
     /// the end anyway.
     private var keptFingerprints = InlineArray<8, UInt64?>(repeating: nil)
     private let depthMax: Int
+    private var growthMax = 0
     private static let noContainer = UInt32.max
 
     private init(depthMax: Int) { self.depthMax = depthMax }
 
-    /// The tape of the text in `range`.
+    /// The tape of the text in `range`, and by how many bytes at most its strings and numbers grow where they
+    /// are written with other escapes, and as Python writes them.
     ///
     /// It gets room for the densest text at once: pages that are never written cost nothing, whereas growing
     /// would copy.
     static func tape(
         of bytes: Span<UInt8>, in range: Range<Int>, depthMax: Int
-    ) throws(JSONError) -> [UInt32] {
+    ) throws(JSONError) -> (tape: [UInt32], growthMax: Int) {
         var parser = JSONParser(depthMax: depthMax)
         let bytes = bytes.extracting(0..<range.upperBound)
         let wordsMax = Tape.wordsMax(byteCount: range.count, depthMax: depthMax)
@@ -43,7 +45,7 @@ struct JSONParser {
         try tape.append(addingCapacity: wordsMax) { (tape: inout OutputSpan<UInt32>) throws(JSONError) in
             try parser.parse(bytes, from: range.lowerBound, to: &tape)
         }
-        return tape
+        return (tape, parser.growthMax)
     }
 
     private mutating func parse(
@@ -72,7 +74,7 @@ struct JSONParser {
                     continue
                 }
             } else {
-                position = try Self.scalar(bytes, at: position, first: byte, to: &tape)
+                position = try scalar(bytes, at: position, first: byte, to: &tape)
             }
             // A value has ended: close what ends with it, then go on behind a comma.
             while true {
@@ -156,6 +158,7 @@ struct JSONParser {
         let scanned = try JSONScanner.string(bytes, from: position + 1)
         let content = position + 1..<scanned.end
         tape.append(scanned.tag, content)
+        growthMax += scanned.growthMax
         if DuplicateKeys.mayRepeat(scanned.tag, bytes, content, in: &open),
             DuplicateKeys.stands(
                 tape.count - 2, before: tape.count - 2, from: open.tapeIndex + 3, on: tape.span, bytes)
@@ -179,21 +182,23 @@ struct JSONParser {
     }
 
     @inline(__always)
-    private static func scalar(
+    private mutating func scalar(
         _ bytes: Span<UInt8>, at position: Int, first: UInt8, to tape: inout OutputSpan<UInt32>
     ) throws(JSONError) -> Int {
         switch first {
         case 0x22:
             let scanned = try JSONScanner.string(bytes, from: position + 1)
             tape.append(scanned.tag, position + 1..<scanned.end)
+            growthMax += scanned.growthMax
             return scanned.end + 1
         case 0x2D, 0x30...0x39:
             let scanned = try JSONScanner.number(bytes, from: position)
+            if !scanned.isInteger { growthMax += PythonFloat.lengthMax }
             tape.append(Tape.word(scanned.isInteger ? .integer : .fractional, position))
             return scanned.end
-        case 0x74: return try word("true", .true, bytes, at: position, to: &tape)
-        case 0x66: return try word("false", .false, bytes, at: position, to: &tape)
-        case 0x6E: return try word("null", .null, bytes, at: position, to: &tape)
+        case 0x74: return try Self.word("true", .true, bytes, at: position, to: &tape)
+        case 0x66: return try Self.word("false", .false, bytes, at: position, to: &tape)
+        case 0x6E: return try Self.word("null", .null, bytes, at: position, to: &tape)
         default: throw JSONError(.unexpectedByte, at: position)
         }
     }

@@ -40,50 +40,28 @@ struct JSONPythonWriter {
     }
 
     /// No less than what is written for the value at `root`: its length in the source, with something for
-    /// each node (a space behind a comma or colon, the zeros of `1e15`) and for each character that is
-    /// escaped.
+    /// each node (a space behind a comma or colon, a backslash before each quote) and for what grows.
+    ///
+    /// What grows is known of the whole document only; no byte becomes more than seven.
     private func lengthMax(_ root: Int, _ tape: Span<UInt32>, _ bytes: Span<UInt8>) -> Int {
         let range = JSONDocument.Value(document: document, index: root).rawRange
-        var sum = range.count
-        let end = Tape.next(after: root, on: tape)
-        var index = root
-        while index < end {
-            sum += 1
-            let tag = Tape.tag(of: tape[index])
-            switch tag {
-            case .null, .true, .false, .integer: index += 1
-            case .fractional:
-                sum += PythonFloat.lengthMax
-                index += 1
-            case .plainString, .unicodeString, .escapedString:
-                if form.isInsideString { sum += 2 }
-                if tag != .plainString || form.escapesDollars {
-                    let start = Tape.offset(of: tape[index])
-                    sum += escapesMax(start..<start + Int(tape[index + 1]), bytes)
-                }
-                index += 2
-            case .array, .object, .objectWithDuplicates: index += 3
-            }
-        }
-        return sum
+        // A node has at least a word on the tape, and a string, with its two quotes, has two.
+        let words = Tape.next(after: root, on: tape) - root
+        var growthMax = document.growthMax
+        if form.escapesDollars { growthMax += Self.dollars(in: range, bytes) * 6 }
+        return range.count + words * 2 + min(growthMax, range.count * 6 + PythonFloat.lengthMax)
     }
 
-    private func escapesMax(_ range: Range<Int>, _ bytes: Span<UInt8>) -> Int {
+    private static func dollars(in range: Range<Int>, _ bytes: Span<UInt8>) -> Int {
         var sum = 0
         var position = range.lowerBound
-        // A mask may have bits too many behind its first, never too few.
         while position + 8 <= range.upperBound {
+            // A mask may have bits too many behind its first, never too few.
             let word = loadWord(bytes, at: position)
-            // Two to four bytes become six to twelve, or seven to fourteen.
-            sum += (word & WordMask.tops).nonzeroBitCount * 3
-            var others = WordMask.special(word) & ~word
-            if form.escapesDollars {
-                others |= WordMask.zeros(word ^ WordMask.ones &* 0x24)
-            }
-            sum += others.nonzeroBitCount * 6
+            sum += WordMask.zeros(word ^ WordMask.ones &* 0x24).nonzeroBitCount
             position += 8
         }
-        return sum + (range.upperBound - position) * 6
+        return sum + (range.upperBound - position)
     }
 
     private mutating func write(
@@ -218,6 +196,12 @@ struct JSONPythonWriter {
             position = output.append(plainRunOf: bytes, from: position, to: range.upperBound)
             // What cannot be copied seldom comes alone: neither does text in another script.
             while position < range.upperBound, bytes[position] >= 0x7F || bytes[position] == 0x5C {
+                if bytes[position] == 0x5C, position + 1 < range.upperBound,
+                    JSONEscaping.append(escape: bytes[position + 1], to: &output, escaping)
+                {
+                    position += 2
+                    continue
+                }
                 let (codePoint, next) = Self.character(bytes, at: position, to: range.upperBound)
                 append(codePoint, to: &output)
                 position = next

@@ -5,6 +5,8 @@ enum JSONScanner {
         /// Position of the closing quote.
         var end: Int
         var tag: Tag
+        /// By how many bytes at most it grows where it is written with other escapes; see `JSONDocument`.
+        var growthMax = 0
     }
 
     /// Scans the content of a string; `start` is the position after its opening quote. Most strings are
@@ -27,25 +29,33 @@ enum JSONScanner {
         var position = plainEnd
         var hasEscape = false
         var hasUnicode = false
+        var growthMax = 0
         while true {
             position = skipPlainWords(bytes, from: position)
             guard position < end else { throw JSONError(.unexpectedEnd, at: end) }
             let byte = bytes[position]
             if byte == 0x22 {
                 let tag: Tag = hasEscape ? .escapedString : hasUnicode ? .unicodeString : .plainString
-                return ScannedString(end: position, tag: tag)
+                return ScannedString(end: position, tag: tag, growthMax: growthMax)
             } else if byte == 0x5C {
                 hasEscape = true
+                // A quote or a backslash is two bytes here and four inside another string.
+                growthMax += 2
                 position = try escape(bytes, from: position)
             } else if byte >= 0x80 {
                 hasUnicode = true
                 let length = UTF8Grammar.sequenceLength(bytes, at: position, to: end)
                 guard length > 0 else { throw JSONError(.malformedUTF8, at: position) }
+                // Two to four bytes become six to twelve, or seven to fourteen.
+                growthMax += length * 3
                 position += length
             } else if byte < 0x20 {
                 throw JSONError(.controlCharacter, at: position)
             } else {
-                if byte == 0x7F { hasUnicode = true }
+                if byte == 0x7F {
+                    hasUnicode = true
+                    growthMax += 6
+                }
                 position += 1
             }
         }
@@ -74,6 +84,7 @@ enum JSONScanner {
     }
 
     /// Scans one escape; `start` is the position of its backslash.
+    @inline(__always)
     private static func escape(
         _ bytes: Span<UInt8>, from start: Int
     ) throws(JSONError) -> Int {
@@ -199,6 +210,15 @@ enum Hexadecimal {
         case 0x61...0x66: UInt32(byte) - 0x57
         default: nil
         }
+    }
+
+    /// The four lower-case digits of a UTF-16 unit, the first one lowest.
+    @inline(__always)
+    static func digits(of unit: UInt32) -> UInt32 {
+        let nibbles = (unit >> 12 & 0xF) | (unit & 0xF00) | (unit & 0xF0) << 12 | (unit & 0xF) << 24
+        // Where six more have a bit beyond the nibble, the digit is a letter, 0x27 behind the digits.
+        let letters = (nibbles &+ 0x0606_0606) >> 4 & 0x0101_0101
+        return nibbles &+ 0x3030_3030 &+ letters &* 0x27
     }
 
     /// The UTF-16 unit of an escape whose four digits begin at `position`; the scanner has proven them.

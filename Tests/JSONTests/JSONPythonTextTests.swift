@@ -85,3 +85,47 @@ func strings() throws {
         #expect(String(decoding: output, as: UTF8.self) == expected)
     }
 }
+
+@Test(
+    "whatever grows most, in any number and in any form, has room",
+    arguments: [
+        #"\""#, #"\\"#, #"\n"#, #"\/"#, "\u{7F}", "ø", "€", "😀", #"\ud800"#, #"\u007f"#, #"\u0022"#, "$$",
+        "$(",
+        #"\u0024\u0024"#, "a",
+    ])
+func growingStrings(piece: String) throws {
+    let forms = [JSONPythonForm.standard, JSONPythonForm(escapesNonASCII: false, escapesDollars: true)]
+    for form in forms + forms.map(\.insideString) {
+        // What one piece becomes, told from two of them: a dollar is written as its neighbour wants it.
+        let (two, three) = (written(piece, 2, form), written(piece, 3, form))
+        let each = three.count - two.count
+        for count in 4...70 {
+            #expect(written(piece, count, form).count == two.count + (count - 2) * each)
+        }
+    }
+}
+
+@Test("numbers that grow most have room, alone and among others")
+func growingNumbers() throws {
+    for (text, expected) in [
+        ("1e9", "1000000000.0"), ("1e15", "1000000000000000.0"), ("-0e0", "-0.0"), ("7E1", "70.0"),
+    ] {
+        for count in 1...40 {
+            let list = try parse("[" + Array(repeating: text, count: count).joined(separator: ",") + "]")
+            #expect(
+                pythonText(list) == "[" + Array(repeating: expected, count: count).joined(separator: ", ")
+                    + "]")
+        }
+        #expect(try pythonText(parse(text)) == expected)
+    }
+    #expect(try pythonText(parse(#"{"a":[{},[],"",{"":""}]}"#)) == #"{"a": [{}, [], "", {"": ""}]}"#)
+}
+
+/// What a string of so many times `piece` becomes.
+private func written(_ piece: String, _ count: Int, _ form: JSONPythonForm) -> [UInt8] {
+    var output: [UInt8] = []
+    let text = "\"" + String(repeating: piece, count: count) + "\""
+    guard let value = try? parse(text) else { return [] }
+    _ = value.appendPythonText(to: &output, form: form)
+    return output
+}
