@@ -74,9 +74,13 @@ struct ServiceName: ProvenText {
     let text: String
 
     init?(_ bytes: some Collection<UInt8>) {
-        let segments = Array(bytes).split(separator: 0x2F, omittingEmptySubsequences: false)
-        guard (1...Self.lengthMax).contains(bytes.count), segments.allSatisfy({ Grammar.isOCISegment($0) })
-        else { return nil }
+        guard (1...Self.lengthMax).contains(bytes.count) else { return nil }
+        var rest = bytes[...]
+        while let slash = rest.firstIndex(of: 0x2F) {
+            guard Grammar.isOCISegment(rest[..<slash]) else { return nil }
+            rest = rest[rest.index(after: slash)...]
+        }
+        guard Grammar.isOCISegment(rest) else { return nil }
         text = String(decoding: bytes, as: UTF8.self)
     }
 }

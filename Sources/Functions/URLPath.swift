@@ -1,17 +1,7 @@
 /// Percent-encoding of what goes into a request target, and its decoding from one (RFC 3986 section 2).
 enum URLPath {
-    /// Encodes everything but unreserved characters (letters, digits, `-._~`): for a segment of a path or a
-    /// value of a query. A slash becomes `%2F`.
-    static func encode(_ bytes: some Collection<UInt8>) -> String {
-        var output: [UInt8] = []
-        append(bytes, to: &output)
-        return String(decoding: output, as: UTF8.self)
-    }
-
-    /// Encodes the UTF-8 of a text.
-    static func encode(_ text: String) -> String { encode(text.utf8) }
-
-    /// Appends `bytes`, encoded.
+    /// Appends `bytes`, encoded but for unreserved characters (letters, digits, `-._~`): for a segment of a
+    /// path or a value of a query. A slash becomes `%2F`.
     static func append(_ bytes: some Collection<UInt8>, to output: inout [UInt8]) {
         for byte in bytes {
             if isUnreserved(byte) {
@@ -24,9 +14,19 @@ enum URLPath {
         }
     }
 
-    /// An id of Artifact Registry inside a path. The id itself already holds `%2F` for each slash, and the
-    /// percent signs are encoded again: `my-org/my-service` is `my-org%252Fmy-service` on the wire.
-    static func encodeTwice(_ name: ServiceName) -> String { encode(encode(name.text)) }
+    /// Appends an id of Artifact Registry inside a path. The id itself already holds `%2F` for each slash,
+    /// and the percent signs are encoded again: `my-org/my-service` is `my-org%252Fmy-service` on the wire.
+    static func appendTwice(_ name: ServiceName, to output: inout [UInt8]) {
+        for byte in name.text.utf8 {
+            if byte == 0x2F {
+                output.append(contentsOf: twiceEncodedSlash)
+            } else {
+                output.append(byte)  // The name's grammar knows unreserved characters and slashes only.
+            }
+        }
+    }
+
+    private static let twiceEncodedSlash = Array("%252F".utf8)
 
     private static func isUnreserved(_ byte: UInt8) -> Bool {
         ASCII.isAlphanumeric(byte) || byte == 0x2D || byte == 0x2E || byte == 0x5F || byte == 0x7E
@@ -92,12 +92,10 @@ enum URLForm {
     /// Pairs are separated by `&` alone (`;` belongs to a value), names are compared after decoding, a `+`
     /// is a space.
     static func firstValue(of name: String, in query: some Collection<UInt8>) -> [UInt8]? {
-        let bytes = Array(query)
-        var start = 0
-        while start < bytes.count {
-            let end = bytes[start...].firstIndex(of: 0x26) ?? bytes.count
-            let pair = bytes[start..<end]
-            start = end + 1
+        var rest = query[...]
+        while !rest.isEmpty {
+            let pair = rest.prefix { $0 != 0x26 }
+            rest = rest.dropFirst(pair.count + 1)
             let key = pair.prefix { $0 != 0x3D }
             // Only a name with an escape in it is decoded: a query has as many names as fit.
             let isPlain = !key.contains { $0 == 0x25 || $0 == 0x2B }
@@ -110,6 +108,7 @@ enum URLForm {
     }
 
     private static func decode(_ bytes: some Collection<UInt8>) -> [UInt8] {
-        URLPath.decode(bytes.map { $0 == 0x2B ? 0x20 : $0 })
+        bytes.contains(0x2B)
+            ? URLPath.decode(bytes.map { $0 == 0x2B ? 0x20 : $0 }) : URLPath.decode(bytes)
     }
 }

@@ -27,11 +27,13 @@ final class ArtifactRegistry {
     }
 
     private let repository: RepositoryID
+    private let repositoryTarget: [UInt8]
     private let api: GoogleAPI
     private var seenUntilNanoseconds: UInt64 = 0
 
     init(repository: RepositoryID, api: GoogleAPI) {
         self.repository = repository
+        repositoryTarget = Array("/v1/\(repository.text)".utf8)
         self.api = api
     }
 
@@ -44,8 +46,7 @@ final class ArtifactRegistry {
     func hasTag(
         _ tag: ImageTag, of name: ServiceName, deadline: Deadline, context: LogContext
     ) async throws(Failure) -> Bool {
-        let path = "packages/\(URLPath.encodeTwice(name))/tags/\(URLPath.encode(tag.text))"
-        if try await get(path, deadline, context) != nil { return true }
+        if try await get(target(of: tag.text, name), deadline, context) != nil { return true }
         try await checkRepository(deadline, context)
         return false
     }
@@ -55,12 +56,10 @@ final class ArtifactRegistry {
     func defaultTag(
         of name: ServiceName, deadline: Deadline, context: LogContext
     ) async throws(Failure) -> ImageTag? {
-        let package = URLPath.encode(name.text)
         guard
-            let tag = try await get("packages/\(URLPath.encodeTwice(name))/tags/default", deadline, context),
+            let tag = try await get(target(of: "default", name), deadline, context),
             let digest = try digest(tag),
-            let image = try await get(
-                "dockerImages/\(URLPath.encode("\(package)@\(digest)"))", deadline, context)
+            let image = try await get(target(of: digest, imageOf: name), deadline, context)
         else {
             try await checkRepository(deadline, context)
             return nil
@@ -92,19 +91,37 @@ final class ArtifactRegistry {
     /// deployment's. A repository that was seen is taken for being there for a while.
     private func checkRepository(_ deadline: Deadline, _ context: LogContext) async throws(Failure) {
         if EventLoop.shared.nowNanoseconds < seenUntilNanoseconds { return }
-        guard try await get("", deadline, context) == nil else { return }
+        guard try await get(repositoryTarget, deadline, context) == nil else { return }
         throw Failure(
             kind: .repositoryMissing,
             reason: "the repository \(repository.text) does not exist",
             mayPass: false)
     }
 
-    /// The answer to a GET below the repository; nil when there is no such thing.
+    /// Where a tag of an image is.
+    private func target(of tag: String, _ name: ServiceName) -> [UInt8] {
+        var target = repositoryTarget
+        target.reserveCapacity(target.count + 2 * name.text.utf8.count + tag.utf8.count + 64)
+        target.append(contentsOf: "/packages/".utf8)
+        URLPath.appendTwice(name, to: &target)
+        target.append(contentsOf: "/tags/".utf8)
+        URLPath.append(tag.utf8, to: &target)
+        return target
+    }
+
+    /// Where the image is whose manifest has a digest.
+    private func target(of digest: String, imageOf name: ServiceName) -> [UInt8] {
+        var target = repositoryTarget
+        target.append(contentsOf: "/dockerImages/".utf8)
+        URLPath.appendTwice(name, to: &target)
+        URLPath.append("@\(digest)".utf8, to: &target)
+        return target
+    }
+
+    /// The answer to a GET of the repository, or of what is below it; nil when there is no such thing.
     private func get(
-        _ path: String, _ deadline: Deadline, _ context: LogContext
+        _ target: [UInt8], _ deadline: Deadline, _ context: LogContext
     ) async throws(Failure) -> HTTPResponse? {
-        let slash = path.isEmpty ? "" : "/"
-        let target = Array("/v1/\(repository.text)\(slash)\(path)".utf8)
         let result = await api.call(.artifactRegistry, .get, target, deadline: deadline, context: context)
         switch (result.reaction, result.response) {
         case (.done, let response?):
