@@ -70,7 +70,8 @@ let package = Package(
             name: "TestSupport", dependencies: ["Net"], path: "Tests/TestSupport", swiftSettings: strictTests),
         .testTarget(name: "CHTTPTests", dependencies: ["CHTTP"], swiftSettings: strictTests),
         .testTarget(
-            name: "NetTests", dependencies: ["Net", "TestSupport", "CHTTP", "COpenSSL", "LocalCloud"],
+            name: "NetTests",
+            dependencies: ["Net", "TestSupport", "CHTTP", "CNet", "COpenSSL", "LocalCloud"],
             swiftSettings: strictTests),
         .testTarget(name: "JSONTests", dependencies: ["JSON", "TestSupport"], swiftSettings: strictTests),
         .testTarget(

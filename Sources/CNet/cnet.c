@@ -155,9 +155,10 @@ static int forget_text(struct dl_phdr_info *image, size_t size, void *unused) {
 
 // What lies below the frame at hand is nobody's: the start went down deeper than anything since. A page is
 // left for the calls to come, and what is below the stack's own pages is not mapped, which the kernel passes
-// over.
+// over. That is so for the first thread alone: below the stack of another one lies what is not ours.
 static void forget_stack(void) {
     enum { DEPTH = 128 << 10 };
+    if (cnet_thread_id() != getpid()) return;
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
     uintptr_t end = ((uintptr_t)__builtin_frame_address(0) & ~(page - 1)) - page;
     (void)madvise((void *)(end - DEPTH), DEPTH, MADV_DONTNEED);

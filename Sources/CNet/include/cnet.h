@@ -49,8 +49,8 @@ int cnet_epoll_add(int epoll, int descriptor, uint64_t data);
 /// Keeps memory that is freed, whatever its size, for what is allocated next.
 void cnet_keep_memory(void);
 /// Gives back what a resting program does not need, and keeps no more: freed memory of the heap, the part of
-/// the stack below the caller, and the pages of the program's text, which the kernel maps again from the file
-/// where they are used.
+/// the first thread's stack below the caller, and the pages of the program's text, which the kernel maps
+/// again from the file where they are used.
 void cnet_give_back_memory(void);
 /// Gives back whole pages of an allocation that goes on: their content is lost, and zero when it is read
 /// next.
