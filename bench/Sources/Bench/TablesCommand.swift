@@ -11,8 +11,11 @@ struct TablesCommand: ParsableCommand {
             machine, goals, summary or a group of scenarios.
             """)
 
-    @Option(name: .long, help: "The result; without it the newest full one that was kept, or the newest.")
+    @Option(name: .long, help: "The result; without it the newest one that was kept of the extent.")
     var result: String?
+
+    @Option(name: .long, help: "Which kept results are meant: quick or full.")
+    var extent = BenchmarkResult.Extent.quick
 
     @Option(name: .long, help: "The folder of results that were kept.")
     var results = "bench/results"
@@ -41,9 +44,11 @@ struct TablesCommand: ParsableCommand {
 
     private func find() throws -> BenchmarkResult {
         if let result { return try ResultFile.read(URL(fileURLWithPath: result)) }
-        let folder = URL(fileURLWithPath: results)
-        if let full = try ResultFile.newest(in: folder, extent: .full) { return full }
-        if let newest = try ResultFile.newest(in: folder) { return newest }
-        throw ValidationError("\(results) holds no result")
+        if let newest = try ResultFile.newest(in: URL(fileURLWithPath: results), extent: extent) {
+            return newest
+        }
+        throw ValidationError("\(results) holds no \(extent.rawValue) result")
     }
 }
+
+extension BenchmarkResult.Extent: ExpressibleByArgument {}
