@@ -2,10 +2,10 @@ import CNet
 
 /// A busy process keeps memory that is freed, and gives it back when it rests.
 ///
-/// To the kernel each page that is given back and taken again is a fault: for a body of some MiB they cost as
-/// much as all that is done with it. So what one large body has taken stays for the next one until nothing
-/// has come for a while. The same holds for code: of the program's text, opening a connection touches a part
-/// that events on kept connections never do.
+/// To the kernel each page that is given back and taken again is a fault: for a body of some MiB they were
+/// four tenths of all that it cost. So what one large body has taken stays for the next one until nothing has
+/// come for a while. With it goes what else a resting process does not need: of the program's code, opening
+/// a connection touches a part that events on kept connections never do.
 extension EventLoop {
     /// Keeps memory that is freed from now on, until no descriptor has had an event for
     /// `Limits.restMilliseconds`; then all that is free goes back to the kernel.
