@@ -280,14 +280,17 @@ final class EventHandler: ServiceHandler {
         return response
     }()
 
+    /// Nobody waits for the event to be counted and logged: the answer goes first.
     private func acknowledge(
         _ event: Event, _ counted: EventOutcome, _ outcome: StaticString, _ course: Course
     ) -> HTTPResponse {
-        let times = course.count(counted, in: metrics)
-        log.write(.info, "event handled", course.context) { line in
-            course.append(event, to: &line)
-            line.field("outcome", literal: outcome)
-            Course.append(times, to: &line)
+        EventLoop.shared.atEndOfTurn { [log, metrics] in
+            let times = course.count(counted, in: metrics)
+            log.write(.info, "event handled", course.context) { line in
+                course.append(event, to: &line)
+                line.field("outcome", literal: outcome)
+                Course.append(times, to: &line)
+            }
         }
         return Self.acknowledged
     }

@@ -112,8 +112,9 @@ public final class Log {
     /// How many lines were dropped since the start.
     var droppedLines: Int { sink.droppedLinesTotal }
 
-    /// Gives lines that are held a last chance: the program ends.
+    /// Gives lines a last chance that are held, or that were left to the end of the turn: the program ends.
     public func drain() {
+        EventLoop.shared.endTurn()
         sink.drain()
     }
 

@@ -3,19 +3,33 @@ public import Net
 /// What ties the lines of one request together: trace, span, execution.
 public struct LogContext: Sendable {
     /// 32 lower-case hexadecimal digits.
-    public let traceID: [UInt8]?
+    public var traceID: [UInt8]? { ids?.trace }
     /// 16 lower-case hexadecimal digits.
-    public let spanID: [UInt8]?
+    public var spanID: [UInt8]? { ids?.span }
     /// What the functions-framework calls the execution; only when LOG_EXECUTION_ID is on.
-    public let executionID: [UInt8]?
+    public var executionID: [UInt8]? { ids?.execution }
 
     /// Of lines that belong to no request.
     public static let none = LogContext(nil, nil, nil)
 
+    /// One reference, since every call is given the context; nil where nothing is known.
+    private let ids: IDs?
+
+    private final class IDs: Sendable {
+        let trace: [UInt8]?
+        let span: [UInt8]?
+        let execution: [UInt8]?
+
+        init(_ trace: [UInt8]?, _ span: [UInt8]?, _ execution: [UInt8]?) {
+            self.trace = trace
+            self.span = span
+            self.execution = execution
+        }
+    }
+
     private init(_ traceID: [UInt8]?, _ spanID: [UInt8]?, _ executionID: [UInt8]?) {
-        self.traceID = traceID
-        self.spanID = spanID
-        self.executionID = executionID
+        let isEmpty = traceID == nil && executionID == nil
+        ids = isEmpty ? nil : IDs(traceID, spanID, executionID)
     }
 
     /// Reads `traceparent` (W3C Trace Context), else `X-Cloud-Trace-Context`. A malformed one is as good as

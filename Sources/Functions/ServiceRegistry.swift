@@ -37,11 +37,24 @@ final class ServiceRegistry: ServiceHandler {
         case failed(ArtifactRegistry.Failure)
     }
 
-    /// A question on its way: who waits for it, and what came of it.
+    /// A question on its way: what others wait at who ask the same, if any do, and what came of it.
     @EventLoopActor
     private final class Lookup {
-        let gate = Gate()
-        var answer = Answer.missing
+        var gate: Gate?
+        var answer: Answer?
+
+        func wait(until deadline: Deadline) async -> Answer {
+            let gate = gate ?? Gate()
+            self.gate = gate
+            _ = await gate.wait(until: deadline)
+            return answer
+                ?? .failed(.init(kind: .timedOut, reason: "no time was left to wait", mayPass: true))
+        }
+
+        func end(with answer: Answer) {
+            self.answer = answer
+            gate?.open()
+        }
     }
 
     let needsToken: Bool
@@ -79,8 +92,8 @@ final class ServiceRegistry: ServiceHandler {
         }
         guard !request.target.contains(UInt8(ascii: "#")) else { return Self.text(400, "Bad Request") }
         let name = serviceName(request.path)
-        if name.elementsEqual("health".utf8) { return Self.text(200, "OK") }
-        if name.elementsEqual("robots.txt".utf8) || name.elementsEqual("favicon.ico".utf8) {
+        if name.equals("health") { return Self.text(200, "OK") }
+        if name.equals("robots.txt") || name.equals("favicon.ico") {
             return Self.text(404, "Not Found")
         }
         let tag = request.query.flatMap { URLForm.firstValue(of: "revision_tag", in: $0) } ?? []
@@ -119,24 +132,15 @@ final class ServiceRegistry: ServiceHandler {
 
     // MARK: Looking up
 
+    /// Looks up on behalf of all who ask the same meanwhile.
     private func answer(_ question: Question, _ deadline: Deadline, _ context: LogContext) async -> Answer {
-        let lookup = lookups[question] ?? start(question, deadline, context)
-        guard await lookup.gate.wait(until: deadline) else {
-            return .failed(.init(kind: .timedOut, reason: "no time was left to wait", mayPass: true))
-        }
-        return lookup.answer
-    }
-
-    /// Looks up on behalf of all who ask the same meanwhile, whether or not the first of them stays.
-    private func start(_ question: Question, _ deadline: Deadline, _ context: LogContext) -> Lookup {
+        if let known = lookups[question] { return await known.wait(until: deadline) }
         let lookup = Lookup()
         lookups[question] = lookup
-        EventLoop.shared.start { [self] in
-            lookup.answer = await lookUp(question, deadline, context)
-            lookups[question] = nil
-            lookup.gate.open()
-        }
-        return lookup
+        let answer = await lookUp(question, deadline, context)
+        lookups[question] = nil
+        lookup.end(with: answer)
+        return answer
     }
 
     private func lookUp(_ question: Question, _ deadline: Deadline, _ context: LogContext) async -> Answer {
@@ -178,7 +182,7 @@ final class ServiceRegistry: ServiceHandler {
     ) -> HTTPResponse {
         switch answer {
         case .found(let tag) where isDefault: json(tag)
-        case .found: text(200, "Service revision found")
+        case .found: found
         case .missing: missing(name, isDefault: isDefault)
         case .failed(let failure) where failure.kind == .timedOut:
             text(504, "Artifact Registry did not answer in time")
@@ -186,8 +190,11 @@ final class ServiceRegistry: ServiceHandler {
         }
     }
 
+    private static let found = text(200, "Service revision found")
+    private static let doesNotExist = text(404, "Service revision does not exist")
+
     private static func missing(_ name: ArraySlice<UInt8>, isDefault: Bool) -> HTTPResponse {
-        guard isDefault else { return text(404, "Service revision does not exist") }
+        guard isDefault else { return doesNotExist }
         return text(404, "No default service revision found for \(PythonText.representation(of: name)).")
     }
 

@@ -146,23 +146,33 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
                 running.removeAll(keepingCapacity: true)
             }
             if stopped { break }
-            if !atEndOfTurn.isEmpty {
-                let empty = ending
-                ending = atEndOfTurn
-                atEndOfTurn = empty
-                for errand in ending { errand.body() }
-                ending.removeAll(keepingCapacity: true)
-                continue  // It may have made something ready.
-            }
+            if endTurn(&ending) { continue }  // It may have made something ready.
             switch clock {
             case .monotonic: waitForEvents()
             case .virtual: jumpToNextDeadline()
             }
             timers.expire(nowNanoseconds: nowNanoseconds)
         }
+        endTurn()
     }
 
-    /// Calls `body` once, when nothing is ready any more and before the loop waits: what nobody waits for.
+    /// Does at once what was left to the end of the turn, and what follows from that.
+    public func endTurn() {
+        var errands: [Errand] = []
+        while endTurn(&errands) {}
+    }
+
+    /// Does what was left to the end of the turn. Returns whether there was anything.
+    private func endTurn(_ errands: inout [Errand]) -> Bool {
+        if atEndOfTurn.isEmpty { return false }
+        swap(&errands, &atEndOfTurn)
+        for errand in errands { errand.body() }
+        errands.removeAll(keepingCapacity: true)
+        return true
+    }
+
+    /// Calls `body` once, when nothing is ready any more, and before the loop waits or `run()` returns: what
+    /// nobody waits for.
     @EventLoopActor
     public func atEndOfTurn(_ body: @escaping () -> Void) {
         var errands = atEndOfTurn

@@ -287,6 +287,24 @@ struct LogTests {
         close(writing)
     }
 
+    @Test("a program that ends writes the line that was left to the end of the turn as well")
+    func drained() async throws {
+        var ends: [CInt] = [-1, -1]
+        #expect(pipe(&ends) == 0)
+        let (reading, writing) = (ends[0], ends[1])
+        _ = fcntl(reading, F_SETFL, fcntl(reading, F_GETFL) | O_NONBLOCK)
+        let count = try await LoopSupport.run {
+            let log = Log(sink: StandardErrorSink(descriptor: writing), form: .text(isColoured: false))
+            EventLoop.shared.atEndOfTurn { log.write(.info, "the last event") }
+            log.drain()
+            var buffer = [UInt8](repeating: 0, count: 4_096)
+            return read(reading, &buffer, buffer.count)
+        }
+        #expect(count > "the last event".utf8.count)
+        close(reading)
+        close(writing)
+    }
+
     @Test("what a pipe takes at once ends with a line, and lines that a closed one did not take are counted")
     func pieces() async throws {
         var ends: [CInt] = [-1, -1]

@@ -64,6 +64,19 @@ class Profile:
         return each
 
 
+def until(path, function):
+    """Instructions of the parts of a run that end where `function` is entered. The run was told to write what it had
+    counted so far whenever one of some functions is (callgrind's `--dump-before`)."""
+    total = 0
+    for part in path.parent.glob(f"{path.name}.*"):
+        text = part.read_text(errors="replace")
+        if f"desc: Trigger: --dump-before={function}\n" in text:
+            total += int(re.search(r"^(?:summary|totals): (\d+)", text, re.M)[1])
+        part.unlink()
+    assert total > 0, f"no part of {path} ends at {function}"
+    return total
+
+
 def demangled(names):
     """A readable name for each; Swift's are not known to valgrind."""
     result = subprocess.run(["swift", "demangle", "--simplified"], input="\n".join(names), text=True,

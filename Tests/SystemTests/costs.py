@@ -77,6 +77,8 @@ WARM = {
 }
 #: Kinds whose system calls are figures too. Those of large bodies depend on how the kernel cuts them.
 TRACED = ["heartbeat", "question", "cancellation", "duplicate question", "look-up"]
+#: Kinds whose askers wait for the answer and nothing else.
+WAITED = ["heartbeat", "question", "look-up"]
 
 
 class Meter:
@@ -117,6 +119,8 @@ class Meter:
             totals[kind] = each.total
             yield f"{kind}: instructions", round(each.total)
             yield f"{kind}: allocations", round(each.allocations, 1)
+        for kind in WAITED:
+            yield f"{kind}: instructions that its answer waits for", round(self.waited(kind))
         more_bytes = len(_large_body(FIRST)) - len(_small_body(FIRST))
         yield "body: instructions per byte", round((totals["body of 1 MiB"] - totals["body of 64 KiB"]) / more_bytes, 2)
         for kind in TRACED:
@@ -135,6 +139,13 @@ class Meter:
         kind = KINDS[kind]
         fewer, more = (self._counted(kind, count) for count in (kind.fewer, kind.more))
         return more.less(fewer, kind.more - kind.fewer)
+
+    def waited(self, kind):
+        """Instructions of one more event between a wait of the loop's and what it then sends: a request, or the answer.
+        Those after that, up to the next wait, cost nobody any time who waits for this event."""
+        counts = 10, 50
+        fewer, more = (self._until_sent(KINDS[kind], count) for count in counts)
+        return (more - fewer) / (counts[1] - counts[0])
 
     def system_calls(self, kind):
         """System calls by name of one more event of a kind, by strace. Whole ones: on a busy machine an answer comes
@@ -178,6 +189,11 @@ class Meter:
         profile = callgrind.Profile.read(output)
         output.unlink()
         return profile
+
+    def _until_sent(self, kind, count):
+        output = self.directory / f"callgrind-{self.runs}"
+        self._run(kind, count, *_counting(output), *(f"--dump-before={name}" for name in ("send", "epoll_wait")))
+        return callgrind.until(output, "send")
 
     def trace(self, kind, count):
         """strace's lines of one instance that handles so many of a kind."""
