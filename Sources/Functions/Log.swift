@@ -18,7 +18,7 @@ public final class Log {
     private let version: String
     private let writesExecutionIDs: Bool
     private var buffer: [UInt8] = []
-    private var stamp = Timestamp()
+    private let stamp = Timestamp()
 
     /// A log.
     /// - Parameters:
@@ -119,7 +119,9 @@ public final class Log {
     }
 
     private func emit(_ severity: LogSeverity, _ message: StaticString, _ fields: (inout LogLine) -> Void) {
-        var line = LogLine(form, severity, message, timestamp: stamp.now(), taking: &buffer)
+        var room = buffer
+        buffer = []
+        var line = LogLine(form, severity, message, timestamp: stamp.now(), taking: &room)
         fields(&line)
         buffer = line.finish()
         // What somebody may have to act on is written at once, whatever comes next.
@@ -162,22 +164,25 @@ public final class Log {
 }
 
 /// Now in RFC 3339, microseconds, UTC. The part that changes once a second is kept.
-private struct Timestamp {
+private final class Timestamp {
     private var second: Int64 = .min
     private var bytes: [UInt8] = []
 
-    mutating func now() -> [UInt8] {
+    func now() -> [UInt8] {
         let time = WallClock.now
         if time.seconds != second {
             second = time.seconds
             bytes = Array(WallClock(seconds: time.seconds).rfc3339(fractionDigits: 6).utf8)
         }
+        var bytes = bytes
+        self.bytes = []
         // 2026-01-01T00:00:00.000000Z: the fraction stands before the Z.
         var rest = time.nanoseconds / 1_000
         for offset in 2...7 {
             bytes[bytes.count - offset] = UInt8(ascii: "0") + UInt8(rest % 10)
             rest /= 10
         }
+        self.bytes = bytes
         return bytes
     }
 }

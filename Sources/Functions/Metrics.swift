@@ -168,9 +168,10 @@ enum LookupOutcome: Int, MetricLabel {
 }
 
 /// How often something took how long.
-struct Histogram: Sendable {
+@EventLoopActor
+final class Histogram {
     /// Upper bounds of the buckets, in seconds; one more takes what is beyond.
-    static let bounds: [Double] = [
+    nonisolated static let bounds: [Double] = [
         0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
     ]
     private static let boundsNanoseconds = bounds.map { UInt64($0 * 1_000_000_000) }
@@ -183,16 +184,21 @@ struct Histogram: Sendable {
     var isEmpty: Bool { sumNanoseconds == 0 && counts.allSatisfy { $0 == 0 } }
 
     /// Adds one observation.
-    mutating func observe(nanoseconds: UInt64) {
+    func observe(nanoseconds: UInt64) {
         var index = 0
         while index < Self.boundsNanoseconds.count, nanoseconds > Self.boundsNanoseconds[index] { index += 1 }
+        // Taken out while they change: then the compiler knows that nobody looks at them meanwhile.
+        var counts = counts
+        self.counts = []
         counts[index] += 1
+        self.counts = counts
         sumNanoseconds &+= nanoseconds
     }
 }
 
 /// How often each combination of two labels occurred.
-struct CounterTable: Sendable {
+@EventLoopActor
+final class CounterTable {
     private let columnCount: Int
     private var counts: [UInt64]
 
@@ -201,7 +207,12 @@ struct CounterTable: Sendable {
         counts = [UInt64](repeating: 0, count: rows * columns)
     }
 
-    mutating func increment(_ row: Int, _ column: Int) { counts[row * columnCount + column] += 1 }
+    func increment(_ row: Int, _ column: Int) {
+        var counts = counts
+        self.counts = []
+        counts[row * columnCount + column] += 1
+        self.counts = counts
+    }
 
     /// The combinations that occurred.
     var nonZero: [(row: Int, column: Int, count: UInt64)] {
@@ -234,17 +245,17 @@ final class Metrics {
         static let labels = ["exists", "default"]
     }
 
-    private(set) var events = CounterTable(
+    let events = CounterTable(
         rows: EventKindLabel.labels.count, columns: EventOutcome.labels.count)
-    private(set) var eventSeconds = [Histogram](repeating: Histogram(), count: Step.labels.count)
-    private(set) var lookups = CounterTable(
+    let eventSeconds = Step.labels.map { _ in Histogram() }
+    let lookups = CounterTable(
         rows: LookupQuestion.labels.count, columns: LookupOutcome.labels.count)
-    private(set) var lookupSeconds = Histogram()
-    private(set) var calls = CounterTable(
+    let lookupSeconds = Histogram()
+    let calls = CounterTable(
         rows: Upstream.allCases.count, columns: CallOutcome.labels.count)
-    private(set) var attempts = CounterTable(
+    let attempts = CounterTable(
         rows: Upstream.allCases.count, columns: AttemptOutcome.labels.count)
-    private(set) var attemptSeconds = [Histogram](repeating: Histogram(), count: Upstream.allCases.count)
+    let attemptSeconds = Upstream.allCases.map { _ in Histogram() }
     private(set) var retries = [UInt64](repeating: 0, count: Upstream.allCases.count)
     /// Questions whose own Job was there already.
     var redeliveriesRecognised: UInt64 = 0
@@ -260,12 +271,8 @@ final class Metrics {
     /// An event has ended.
     func count(_ kind: EventKindLabel, _ outcome: EventOutcome, _ times: StepTimes) {
         events.increment(kind.rawValue, outcome.rawValue)
-        Self.observe(times, in: &eventSeconds)
-    }
-
-    private static func observe(_ times: StepTimes, in histograms: inout [Histogram]) {
         func observe(_ step: Step, _ time: UInt64?) {
-            if let time { histograms[step.rawValue].observe(nanoseconds: time) }
+            if let time { eventSeconds[step.rawValue].observe(nanoseconds: time) }
         }
         observe(.parse, times.parse)
         observe(.store, times.store)

@@ -37,6 +37,7 @@ struct PrometheusText {
     }
 
     /// The samples of one histogram: cumulative buckets, sum and count.
+    @EventLoopActor
     mutating func histogram(_ name: String, _ labels: [(name: String, value: String)], _ value: Histogram) {
         var cumulative: UInt64 = 0
         for (index, count) in value.counts.enumerated() {

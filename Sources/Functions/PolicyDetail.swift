@@ -59,7 +59,7 @@ extension Outcome {
 
 /// The short answer that was read last, and its outcome: BigQuery says that a row is stored in the same bytes
 /// every time, and so they are read once.
-struct KnownAnswer {
+final class KnownAnswer {
     /// Success takes far less.
     private static let bytesMax = 256
 
@@ -68,7 +68,7 @@ struct KnownAnswer {
     private var known: Outcome?
 
     /// The outcome that an answer is.
-    mutating func outcome(_ status: Int, body: [UInt8], by upstream: Upstream) -> Outcome {
+    func outcome(_ status: Int, body: [UInt8], by upstream: Upstream) -> Outcome {
         guard upstream == .bigQuery else { return .answered(status, body: body, by: upstream) }
         if let known, status == self.status, body.span.equals(self.body.span) { return known }
         let outcome = Outcome.answered(status, body: body, by: upstream)

@@ -136,11 +136,19 @@ final class ServiceRegistry: ServiceHandler {
     private func answer(_ question: Question, _ deadline: Deadline, _ context: LogContext) async -> Answer {
         if let known = lookups[question] { return await known.wait(until: deadline) }
         let lookup = Lookup()
-        lookups[question] = lookup
+        set(lookup, of: question)
         let answer = await lookUp(question, deadline, context)
-        lookups[question] = nil
+        set(nil, of: question)
         lookup.end(with: answer)
         return answer
+    }
+
+    /// The look-ups are taken out while they change: then the compiler knows that nobody looks at them.
+    private func set(_ lookup: Lookup?, of question: Question) {
+        var all = lookups
+        lookups = [:]
+        all[question] = lookup
+        lookups = all
     }
 
     private func lookUp(_ question: Question, _ deadline: Deadline, _ context: LogContext) async -> Answer {

@@ -61,7 +61,7 @@ public final class UpstreamCaller {
     private let exchange: any HTTPExchange
     private let log: Log
     private let random: @EventLoopActor () -> UInt64
-    private var answers = KnownAnswer()
+    private let answers = KnownAnswer()
     private var budgets = [RetryBudget](repeating: RetryBudget(), count: Upstream.allCases.count)
 
     /// A caller whose requests go through `exchange`. Jitter comes from `random`, so that a simulation can be
@@ -135,7 +135,7 @@ public final class UpstreamCaller {
             metrics.attempted(upstream, label, nanoseconds: EventLoop.shared.nowNanoseconds - start)
             let reaction = Policy.reaction(to: outcome, of: upstream)
             if reaction.isSuccess {
-                budgets[upstream.index].succeeded()
+                changeBudget(of: upstream) { $0.succeeded() }
                 metrics.called(upstream, reaction, attempts: attempts)
                 return UpstreamResult(last: last, reaction: reaction, attempts: attempts)
             }
@@ -175,10 +175,12 @@ public final class UpstreamCaller {
         if case .answer(let response) = last, let value = response.fields["retry-after"] {
             retryAfter = RetryAfter.nanoseconds(value, nowSeconds: WallClock.now.seconds)
         }
-        let decision = retry.decide(
-            after: reaction, retryAfterNanoseconds: retryAfter,
-            nowNanoseconds: EventLoop.shared.nowNanoseconds,
-            budget: &budgets[upstream.index], random: random())
+        let chance = random()
+        let decision = changeBudget(of: upstream) { budget in
+            retry.decide(
+                after: reaction, retryAfterNanoseconds: retryAfter,
+                nowNanoseconds: EventLoop.shared.nowNanoseconds, budget: &budget, random: chance)
+        }
         switch decision {
         case .attempt: return true
         case .attemptAt(let nanoseconds):
@@ -186,6 +188,16 @@ public final class UpstreamCaller {
             return true
         case .giveUp: return false
         }
+    }
+
+    /// The budgets are taken out while one changes: then the compiler knows that nobody looks at them.
+    private func changeBudget<Result>(
+        of upstream: Upstream, _ body: (inout RetryBudget) -> Result
+    ) -> Result {
+        var all = budgets
+        budgets = []
+        defer { budgets = all }
+        return body(&all[upstream.index])
     }
 
     private func logAttempt(

@@ -2,17 +2,16 @@
 ///
 /// Idle connections are used newest first, so that those which are not needed grow old and are closed. What
 /// is counted against the ceiling is a place: a connection, or an attempt at one.
-struct ConnectionPoolStateMachine {
-    typealias ConnectionID = Int
+struct ConnectionPoolStateMachine<Connection: Equatable> {
     typealias RequestID = Int
 
     enum LeaseAction: Equatable {
         /// Send the request on this idle connection.
-        case use(ConnectionID)
+        case use(Connection)
         /// Open a connection for it, then say `opened` or `failedToOpen`.
         case open
         /// Close this idle connection, then open one for the request.
-        case replace(ConnectionID)
+        case replace(Connection)
         /// Wait for `ReleaseAction.handOver` or `.openFor`.
         case wait
         /// Too many wait already.
@@ -29,7 +28,7 @@ struct ConnectionPoolStateMachine {
     }
 
     private struct Idle {
-        let id: ConnectionID
+        let connection: Connection
         let expiresNanoseconds: UInt64
     }
 
@@ -55,6 +54,7 @@ struct ConnectionPoolStateMachine {
     var count: Int { leased + opening + idle.count }
     var idleCount: Int { idle.count }
     var waitingCount: Int { waiting.count }
+    var idleConnections: [Connection] { idle.map(\.connection) }
     /// When the oldest idle connection has idled long enough; nil when none is idle.
     var nextExpiryNanoseconds: UInt64? { idle.first?.expiresNanoseconds }
 
@@ -65,16 +65,18 @@ struct ConnectionPoolStateMachine {
     }
 
     /// A request uses an idle connection, if there is one.
-    mutating func leaseIdle(nowNanoseconds: UInt64) -> ConnectionID? {
+    mutating func leaseIdle(nowNanoseconds: UInt64) -> Connection? {
         guard let last = idle.last, last.expiresNanoseconds > nowNanoseconds else { return nil }
         idle.removeLast()
         leased += 1
-        return last.id
+        return last.connection
     }
 
     /// A request wants a connection. `isFresh`: a new one, since a kept one has just failed it.
     mutating func lease(_ request: RequestID, isFresh: Bool = false, nowNanoseconds: UInt64) -> LeaseAction {
-        if !isFresh, let id = leaseIdle(nowNanoseconds: nowNanoseconds) { return .use(id) }
+        if !isFresh, let connection = leaseIdle(nowNanoseconds: nowNanoseconds) {
+            return .use(connection)
+        }
         if !isFresh, isUnclaimed, waiting.count < waitingMax {
             isUnclaimed = false
             waiting.append(request)
@@ -87,7 +89,7 @@ struct ConnectionPoolStateMachine {
         if !idle.isEmpty {
             let oldest = idle.removeFirst()
             opening += 1
-            return .replace(oldest.id)
+            return .replace(oldest.connection)
         }
         if waiting.count >= waitingMax { return .refuse }
         waiting.append(request)
@@ -122,14 +124,16 @@ struct ConnectionPoolStateMachine {
     }
 
     /// A request is done with its connection.
-    mutating func release(_ id: ConnectionID, isReusable: Bool, nowNanoseconds: UInt64) -> ReleaseAction {
+    mutating func release(
+        _ connection: Connection, isReusable: Bool, nowNanoseconds: UInt64
+    ) -> ReleaseAction {
         precondition(leased > 0, "a connection is released that was not leased")
         if isReusable, !waiting.isEmpty {
             return .handOver(waiting.removeFirst())
         }
         leased -= 1
         if isReusable {
-            idle.append(Idle(id: id, expiresNanoseconds: nowNanoseconds &+ idleNanoseconds))
+            idle.append(Idle(connection: connection, expiresNanoseconds: nowNanoseconds &+ idleNanoseconds))
             return .keep
         }
         if let next = nextToOpen() { return .closeAndOpenFor(next) }
@@ -144,24 +148,24 @@ struct ConnectionPoolStateMachine {
     }
 
     /// The peer closed an idle connection, or it broke the silence. Returns whether it was idle here.
-    mutating func closedWhileIdle(_ id: ConnectionID) -> Bool {
-        guard let index = idle.firstIndex(where: { $0.id == id }) else { return false }
+    mutating func closedWhileIdle(_ connection: Connection) -> Bool {
+        guard let index = idle.firstIndex(where: { $0.connection == connection }) else { return false }
         idle.remove(at: index)
         return true
     }
 
     /// The idle connections whose time is over; they are no longer in the pool.
-    mutating func expire(nowNanoseconds: UInt64) -> [ConnectionID] {
+    mutating func expire(nowNanoseconds: UInt64) -> [Connection] {
         let count = idle.firstIndex { $0.expiresNanoseconds > nowNanoseconds } ?? idle.count
-        let expired = idle.prefix(count).map(\.id)
+        let expired = idle.prefix(count).map(\.connection)
         idle.removeFirst(count)
         return expired
     }
 
     /// Every idle connection, which the pool forgets.
-    mutating func takeIdle() -> [ConnectionID] {
+    mutating func takeIdle() -> [Connection] {
         defer { idle.removeAll() }
-        return idle.map(\.id)
+        return idle.map(\.connection)
     }
 
     private mutating func nextToOpen() -> RequestID? {

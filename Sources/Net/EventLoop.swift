@@ -46,7 +46,7 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
 
     private var ready: [UnownedJob] = []
     private var atEndOfTurn: [Errand] = []
-    private var registrations = Registrations()
+    private let registrations = Registrations()
     let timers = TimerQueue()
     private var clock = Clock.monotonic
     var isVirtual: Bool { clock == .virtual }
@@ -202,7 +202,11 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
             defer { jobs = [] }
             return jobs
         }
-        if !jobs.isEmpty { ready += jobs }
+        if jobs.isEmpty { return }
+        var all = ready
+        ready = []
+        all += jobs
+        ready = all
     }
 
     // MARK: Time
@@ -303,7 +307,7 @@ struct Registration {
 }
 
 /// The waiters of all registered descriptors, by index and generation.
-private struct Registrations {
+private final class Registrations {
     /// The data of the loop's own eventfd, which no registration can have.
     static let wakeUp = UInt64.max
 
@@ -315,24 +319,30 @@ private struct Registrations {
     private var slots: [Slot] = []
     private var free: [UInt32] = []
 
-    mutating func add(_ waiter: Waiter) -> Registration {
-        let index: UInt32
-        if let reused = free.popLast() {
-            index = reused
-        } else {
-            index = UInt32(slots.count)
-            slots.append(Slot())
-        }
+    func add(_ waiter: Waiter) -> Registration {
+        var slots = takeSlots()
+        let index = free.popLast() ?? UInt32(slots.count)
+        if Int(index) == slots.count { slots.append(Slot()) }
         slots[Int(index)].waiter = waiter
+        self.slots = slots
         return Registration(data: UInt64(slots[Int(index)].generation) << 32 | UInt64(index), waiter: waiter)
     }
 
-    mutating func remove(_ registration: Registration) {
+    func remove(_ registration: Registration) {
         let index = UInt32(truncatingIfNeeded: registration.data)
+        var slots = takeSlots()
         precondition(slots[Int(index)].waiter === registration.waiter, "a registration is removed twice")
         slots[Int(index)].waiter = nil
         slots[Int(index)].generation = (slots[Int(index)].generation &+ 1) & 0x7fff_ffff
+        self.slots = slots
         free.append(index)
+    }
+
+    /// The slots, taken out while they change: then the compiler knows that nobody looks at them meanwhile,
+    /// and looking at them needs no check.
+    private func takeSlots() -> [Slot] {
+        defer { slots = [] }
+        return slots
     }
 
     func waiter(for data: UInt64) -> Waiter? {

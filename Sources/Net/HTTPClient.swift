@@ -81,7 +81,7 @@ public final class HTTPClient: HTTPExchange {
             }
             hasRepeated = true
             // Its neighbours idled as long: the next request should not find them closed one by one.
-            for id in pool.machine.takeIdle() { pool.take(id)?.stream.close() }
+            for connection in pool.machine.takeIdle() { end(connection) }
             isFresh = true
         }
     }
@@ -108,15 +108,15 @@ public final class HTTPClient: HTTPExchange {
     public func forget(_ origin: Origin) {
         guard let pool = knownPool(for: origin) else { return }
         pool.isForgotten = true
-        pools.removeAll { $0 === pool }
-        for id in pool.machine.takeIdle() { pool.take(id)?.stream.close() }
+        pools = pools.filter { $0 !== pool }
+        for connection in pool.machine.takeIdle() { end(connection) }
         if case .certificateAuthority = origin.trust { contexts.removeValue(forKey: origin.trust) }
     }
 
     /// See `HTTPExchange`.
     public func giveBackBuffers() {
         for pool in pools {
-            for connection in pool.idle { connection.stream.giveBackBuffers() }
+            for connection in pool.machine.idleConnections { connection.stream.giveBackBuffers() }
         }
     }
 
@@ -180,17 +180,15 @@ public final class HTTPClient: HTTPExchange {
 
     /// One kept connection. It is idle, or leased to one request.
     @EventLoopActor
-    fileprivate final class Connection {
-        let id: Int
+    fileprivate final class Connection: Equatable {
         let stream: ByteStream
         var isReused = false
         /// Whether it lies in its pool, where nothing may come on it.
         var isIdle = false
 
-        init(id: Int, stream: ByteStream) {
-            self.id = id
-            self.stream = stream
-        }
+        init(_ stream: ByteStream) { self.stream = stream }
+
+        nonisolated static func == (one: Connection, other: Connection) -> Bool { one === other }
     }
 
     /// The connections to one origin.
@@ -198,10 +196,9 @@ public final class HTTPClient: HTTPExchange {
     fileprivate final class Pool {
         let origin: Origin
         let hostLine: [UInt8]
-        var machine: ConnectionPoolStateMachine
+        var machine: ConnectionPoolStateMachine<Connection>
         /// Whether its origin is another's: connections that are still used are not kept.
         var isForgotten = false
-        var idle: [Connection] = []
         /// Requests that wait: what they wait at, and what they are given.
         var waiters: [Int: Turn] = [:]
 
@@ -211,14 +208,6 @@ public final class HTTPClient: HTTPExchange {
             machine = ConnectionPoolStateMachine(
                 connectionsMax: Limits.connectionsPerOriginMax, waitingMax: Limits.waitingPerOriginMax,
                 idleNanoseconds: origin.idleMilliseconds * 1_000_000)
-        }
-
-        /// Takes the idle connection `id` out.
-        func take(_ id: Int) -> Connection? {
-            guard let index = idle.lastIndex(where: { $0.id == id }) else { return nil }
-            let connection = idle.remove(at: index)
-            connection.isIdle = false
-            return connection
         }
     }
 
@@ -238,37 +227,41 @@ public final class HTTPClient: HTTPExchange {
         if let pool = knownPool(for: origin) { return pool }
         if pools.count >= Self.poolsMax {
             // Origins come from configuration and the cluster's endpoint; only many moves could lead here.
-            pools.removeAll { $0.machine.count == 0 }
+            pools = pools.filter { $0.machine.count > 0 }
         }
         let pool = Pool(origin)
-        pools.append(pool)
+        pools = pools + [pool]
         return pool
     }
 
     /// An idle connection; nil where there is none.
     private func leaseIdle(from pool: Pool) -> Connection? {
-        let now = EventLoop.shared.nowNanoseconds
-        return pool.machine.leaseIdle(nowNanoseconds: now).map { use($0, of: pool) }
+        pool.machine.leaseIdle(nowNanoseconds: EventLoop.shared.nowNanoseconds).map(use)
     }
 
-    private func use(_ id: Int, of pool: Pool) -> Connection {
-        guard let connection = pool.take(id) else { preconditionFailure("an idle connection is missing") }
+    private func use(_ connection: Connection) -> Connection {
+        connection.isIdle = false
         return connection
+    }
+
+    /// Closes a connection that was idle.
+    private func end(_ connection: Connection) {
+        use(connection).stream.close()
     }
 
     private func lease(
         from pool: Pool, isFresh: Bool, deadline: Deadline
     ) async throws(HTTPClientError) -> Connection {
-        nextID &+= 1
-        let request = nextID
+        lastRequest &+= 1
+        let request = lastRequest
         switch pool.machine.lease(request, isFresh: isFresh, nowNanoseconds: EventLoop.shared.nowNanoseconds)
         {
-        case .use(let id):
-            return use(id, of: pool)
+        case .use(let connection):
+            return use(connection)
         case .open:
             return try await open(to: pool.origin, pool: pool, deadline: deadline)
-        case .replace(let id):
-            pool.take(id)?.stream.close()
+        case .replace(let connection):
+            end(connection)
             return try await open(to: pool.origin, pool: pool, deadline: deadline)
         case .refuse:
             throw .overloaded
@@ -277,7 +270,7 @@ public final class HTTPClient: HTTPExchange {
         }
     }
 
-    private var nextID = 0
+    private var lastRequest = 0
 
     private func wait(_ request: Int, in pool: Pool, deadline: Deadline) async throws(HTTPClientError)
         -> Connection
@@ -299,8 +292,7 @@ public final class HTTPClient: HTTPExchange {
             pool.machine.opened(isPrepared: isPrepared)
             connectionsOpened += 1
             EventLoop.shared.giveBackMemoryAtRest()
-            nextID &+= 1
-            let connection = Connection(id: nextID, stream: stream)
+            let connection = Connection(stream)
             stream.whenIdle = { [weak self, weak pool, weak connection] in
                 guard let self, let pool, let connection, connection.isIdle else { return }
                 EventLoop.shared.start { self.signalled(connection, in: pool) }
@@ -372,12 +364,12 @@ public final class HTTPClient: HTTPExchange {
     private func release(_ connection: Connection, to pool: Pool, isReusable: Bool) {
         let isKept = isReusable && !pool.isForgotten && connection.stream.isSilent()
         let action = pool.machine.release(
-            connection.id, isReusable: isKept, nowNanoseconds: EventLoop.shared.nowNanoseconds)
+            connection, isReusable: isKept, nowNanoseconds: EventLoop.shared.nowNanoseconds)
         switch action {
         case .keep:
             connection.isIdle = true
-            if pool.idle.count >= Limits.connectionsWithBuffersMax { connection.stream.giveBackBuffers() }
-            pool.idle.append(connection)
+            let keepsBuffers = pool.machine.idleCount <= Limits.connectionsWithBuffersMax
+            if !keepsBuffers { connection.stream.giveBackBuffers() }
             sweepLater()
         case .close:
             connection.stream.close()
@@ -395,9 +387,8 @@ public final class HTTPClient: HTTPExchange {
 
     /// Something came on an idle connection: its end, a TLS session ticket, or bytes that nobody asked for.
     private func signalled(_ connection: Connection, in pool: Pool) {
-        guard pool.idle.contains(where: { $0 === connection }) else { return }
-        guard !connection.stream.isSilent(), pool.machine.closedWhileIdle(connection.id) else { return }
-        pool.take(connection.id)?.stream.close()
+        guard connection.isIdle, !connection.stream.isSilent() else { return }
+        if pool.machine.closedWhileIdle(connection) { end(connection) }
     }
 
     /// Closes idle connections when their time is over, for as long as there are any.
@@ -408,9 +399,8 @@ public final class HTTPClient: HTTPExchange {
             while let next = pools.compactMap(\.machine.nextExpiryNanoseconds).min() {
                 await EventLoop.shared.sleep(until: Deadline(nanoseconds: next))
                 for pool in pools {
-                    for id in pool.machine.expire(nowNanoseconds: EventLoop.shared.nowNanoseconds) {
-                        pool.take(id)?.stream.close()
-                    }
+                    let expired = pool.machine.expire(nowNanoseconds: EventLoop.shared.nowNanoseconds)
+                    for connection in expired { end(connection) }
                 }
             }
             isSweeping = false

@@ -115,15 +115,14 @@ final class TimerQueue {
     func arm(_ waiter: Waiter) {
         let due = waiter.deadline.nanoseconds
         if due == .max { return }
-        if waiter.heapIndex >= 0 {
-            if due >= waiter.armedNanoseconds { return }
-            waiter.armedNanoseconds = due
-            siftUp(waiter.heapIndex)
-        } else {
-            waiter.armedNanoseconds = due
-            waiter.heapIndex = heap.count
-            heap.append(waiter)
-            siftUp(waiter.heapIndex)
+        if waiter.heapIndex >= 0, due >= waiter.armedNanoseconds { return }
+        waiter.armedNanoseconds = due
+        change { heap in
+            if waiter.heapIndex < 0 {
+                waiter.heapIndex = heap.count
+                heap.append(waiter)
+            }
+            Self.siftUp(waiter.heapIndex, in: &heap)
         }
     }
 
@@ -133,12 +132,13 @@ final class TimerQueue {
         if index < 0 { return }
         waiter.heapIndex = -1
         waiter.armedNanoseconds = .max
-        let last = heap.removeLast()
-        if heap.isEmpty { nextNanoseconds = .max }
-        if index == heap.count { return }
-        place(last, at: index)
-        siftDown(index)
-        siftUp(last.heapIndex)
+        change { heap in
+            let last = heap.removeLast()
+            if index == heap.count { return }
+            Self.place(last, at: index, in: &heap)
+            Self.siftDown(index, in: &heap)
+            Self.siftUp(last.heapIndex, in: &heap)
+        }
     }
 
     /// Wakes every waiter whose deadline is at or before `nowNanoseconds`.
@@ -150,25 +150,33 @@ final class TimerQueue {
         }
     }
 
-    private func place(_ waiter: Waiter, at index: Int) {
-        heap[index] = waiter
-        waiter.heapIndex = index
-        if index == 0 { nextNanoseconds = waiter.armedNanoseconds }
+    /// Changes the heap. It is taken out meanwhile: then the compiler knows that nobody looks at it.
+    private func change(_ body: (inout [Waiter]) -> Void) {
+        var heap = heap
+        self.heap = []
+        body(&heap)
+        nextNanoseconds = heap.first?.armedNanoseconds ?? .max
+        self.heap = heap
     }
 
-    private func siftUp(_ start: Int) {
+    private static func place(_ waiter: Waiter, at index: Int, in heap: inout [Waiter]) {
+        heap[index] = waiter
+        waiter.heapIndex = index
+    }
+
+    private static func siftUp(_ start: Int, in heap: inout [Waiter]) {
         var index = start
         let waiter = heap[index]
         while index > 0 {
             let parent = (index - 1) / 2
             if heap[parent].armedNanoseconds <= waiter.armedNanoseconds { break }
-            place(heap[parent], at: index)
+            place(heap[parent], at: index, in: &heap)
             index = parent
         }
-        place(waiter, at: index)
+        place(waiter, at: index, in: &heap)
     }
 
-    private func siftDown(_ start: Int) {
+    private static func siftDown(_ start: Int, in heap: inout [Waiter]) {
         var index = start
         let waiter = heap[index]
         while true {
@@ -178,10 +186,10 @@ final class TimerQueue {
                 child += 1
             }
             if waiter.armedNanoseconds <= heap[child].armedNanoseconds { break }
-            place(heap[child], at: index)
+            place(heap[child], at: index, in: &heap)
             index = child
         }
-        place(waiter, at: index)
+        place(waiter, at: index, in: &heap)
     }
 }
 

@@ -145,7 +145,7 @@ func details() {
         (.kubernetesCreate, 403, #"{"message":"jobs.batch is forbidden"}"#, .answer(status: 403, .none)),
         (.kubernetesDelete, 409, #"{"reason":"AlreadyExists"}"#, .answer(status: 409, .none)),
     ]
-    var known = KnownAnswer()
+    let known = KnownAnswer()
     for (upstream, status, body, expected) in expectations {
         let body = Array(body.utf8)
         #expect(Outcome.answered(status, body: body, by: upstream) == expected, "\(body)")

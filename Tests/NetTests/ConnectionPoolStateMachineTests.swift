@@ -17,9 +17,10 @@ private struct PoolModel {
 
 @Suite("The connection pool's state machine")
 struct ConnectionPoolStateMachineTests {
-    private static func pool(_ connectionsMax: Int = 2, waitingMax: Int = 2) -> ConnectionPoolStateMachine {
-        ConnectionPoolStateMachine(
-            connectionsMax: connectionsMax, waitingMax: waitingMax, idleNanoseconds: 100)
+    private typealias Pool = ConnectionPoolStateMachine<Int>
+
+    private static func pool(_ connectionsMax: Int = 2, waitingMax: Int = 2) -> Pool {
+        Pool(connectionsMax: connectionsMax, waitingMax: waitingMax, idleNanoseconds: 100)
     }
 
     @Test("the newest idle connection is used first, so the others grow old and are closed")
@@ -120,9 +121,7 @@ struct ConnectionPoolStateMachineTests {
         }
     }
 
-    private func lease(
-        _ request: Int, isFresh: Bool, _ pool: inout ConnectionPoolStateMachine, _ model: inout PoolModel
-    ) {
+    private func lease(_ request: Int, isFresh: Bool, _ pool: inout Pool, _ model: inout PoolModel) {
         let action = pool.lease(request, isFresh: isFresh, nowNanoseconds: 0)
         if !isFresh, let newest = model.idle.last {
             #expect(action == .use(newest))
@@ -147,13 +146,13 @@ struct ConnectionPoolStateMachineTests {
         }
     }
 
-    private func failedToOpen(_ pool: inout ConnectionPoolStateMachine, _ model: inout PoolModel) {
+    private func failedToOpen(_ pool: inout Pool, _ model: inout PoolModel) {
         let next = pool.failedToOpen(isPrepared: endAttempt(&model))
         #expect(next == model.waiting.first)
         if next == nil { model.opening -= 1 } else { model.waiting.removeFirst() }
     }
 
-    private func prepare(_ pool: inout ConnectionPoolStateMachine, _ model: inout PoolModel) {
+    private func prepare(_ pool: inout Pool, _ model: inout PoolModel) {
         let opens = model.opening == 0 && model.count < 4 && model.idle.isEmpty
         let isOpened = pool.prepare(nowNanoseconds: 0)
         #expect(isOpened == opens)
@@ -172,9 +171,7 @@ struct ConnectionPoolStateMachineTests {
         return model.isPreparing
     }
 
-    private func release(
-        isReusable: Bool, _ pool: inout ConnectionPoolStateMachine, _ model: inout PoolModel
-    ) {
+    private func release(isReusable: Bool, _ pool: inout Pool, _ model: inout PoolModel) {
         guard let id = model.leased.min() else { return }
         let action = pool.release(id, isReusable: isReusable, nowNanoseconds: 0)
         switch (isReusable, model.waiting.first) {

@@ -10,7 +10,7 @@ final class GoogleAPI {
     private let exchange: any HTTPExchange
     /// Where its tokens come from; nil where none travels.
     let token: AccessToken?
-    private var prepared: PreparedFields
+    private let prepared: PreparedFields
 
     /// The service at `endpoint`. No token travels in clear: an emulator gets none.
     init(_ endpoint: Endpoint, _ parts: ServiceParts, quotaProjectID: ProjectID?) {

@@ -25,7 +25,7 @@ final class Kubernetes {
     private let exchange: any HTTPExchange
     private let token: AccessToken
     private let log: Log
-    private var prepared = PreparedFields(accept: "application/json")
+    private let prepared = PreparedFields(accept: "application/json")
 
     init(
         namespace: KubernetesLabel, cluster: Cluster, caller: UpstreamCaller, exchange: any HTTPExchange,

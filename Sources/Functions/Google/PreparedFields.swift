@@ -1,7 +1,8 @@
 internal import Net
 
 /// The fields that the requests to one API have in common: put together once for each token.
-struct PreparedFields {
+@EventLoopActor
+final class PreparedFields {
     private let accept: StaticString?
     private let quotaProjectID: [UInt8]?
     private var withBody: Kept?
@@ -22,7 +23,7 @@ struct PreparedFields {
     }
 
     /// The fields of one request; `authorization` is the value of its Authorization field.
-    mutating func fields(_ authorization: [UInt8]?, hasBody: Bool) -> HTTPFields {
+    func fields(_ authorization: [UInt8]?, hasBody: Bool) -> HTTPFields {
         if let kept = hasBody ? withBody : withoutBody, kept.authorization == authorization {
             return kept.fields
         }
