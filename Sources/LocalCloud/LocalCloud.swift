@@ -149,7 +149,7 @@ public final class LocalCloud {
         guard let port = options.frontPort, let certificate = try certificates.initial(for: .bigquery) else {
             return
         }
-        let handlers = listeners.compactMapValues { $0.handler as? any TransmittingHandler }
+        let handlers = listeners.compactMapValues { $0.handler.transmitter }
         let server = HTTPServer(
             handler: FrontHandler(handlers: handlers),
             configuration: .init(

@@ -2,10 +2,10 @@
 ///
 /// Idle connections are used newest first, so that those which are not needed grow old and are closed. What
 /// is counted against the ceiling is a place: a connection, or an attempt at one.
-struct ConnectionPoolStateMachine<Connection: Equatable> {
+struct ConnectionPoolStateMachine<Connection> {
     typealias RequestID = Int
 
-    enum LeaseAction: Equatable {
+    enum LeaseAction {
         /// Send the request on this idle connection.
         case use(Connection)
         /// Open a connection for it, then say `opened` or `failedToOpen`.
@@ -147,13 +147,6 @@ struct ConnectionPoolStateMachine<Connection: Equatable> {
         return true
     }
 
-    /// The peer closed an idle connection, or it broke the silence. Returns whether it was idle here.
-    mutating func closedWhileIdle(_ connection: Connection) -> Bool {
-        guard let index = idle.firstIndex(where: { $0.connection == connection }) else { return false }
-        idle.remove(at: index)
-        return true
-    }
-
     /// The idle connections whose time is over; they are no longer in the pool.
     mutating func expire(nowNanoseconds: UInt64) -> [Connection] {
         let count = idle.firstIndex { $0.expiresNanoseconds > nowNanoseconds } ?? idle.count
@@ -174,3 +167,16 @@ struct ConnectionPoolStateMachine<Connection: Equatable> {
         return waiting.removeFirst()
     }
 }
+
+// What needs to tell connections apart stands apart: the runtime would look up that they can be, among all
+// conformances of the program, before it makes the first pool.
+extension ConnectionPoolStateMachine where Connection: Equatable {
+    /// The peer closed an idle connection, or it broke the silence. Returns whether it was idle here.
+    mutating func closedWhileIdle(_ connection: Connection) -> Bool {
+        guard let index = idle.firstIndex(where: { $0.connection == connection }) else { return false }
+        idle.remove(at: index)
+        return true
+    }
+}
+
+extension ConnectionPoolStateMachine.LeaseAction: Equatable where Connection: Equatable {}

@@ -4,9 +4,10 @@
 /// connection was most likely closed by the peer while it idled. It follows no redirect.
 @EventLoopActor
 public final class HTTPClient: HTTPExchange {
-    /// Few, so that they are looked through: an origin that is handed on is told by its storage.
+    /// Few, as are the contexts, so that they are looked through: an origin that is handed on is told by its
+    /// storage.
     private var pools: [Pool] = []
-    private var contexts: [TrustAnchors: TLSClientContext] = [:]
+    private var contexts: [(trust: TrustAnchors, context: TLSClientContext)] = []
     private let resolver: Resolver
     private var isSweeping = false
     /// Connections opened so far, for metrics and tests.
@@ -110,7 +111,7 @@ public final class HTTPClient: HTTPExchange {
         pool.isForgotten = true
         pools = pools.filter { $0 !== pool }
         for connection in pool.machine.takeIdle() { end(connection) }
-        if case .certificateAuthority = origin.trust { contexts.removeValue(forKey: origin.trust) }
+        if case .certificateAuthority = origin.trust { contexts.removeAll { $0.trust == origin.trust } }
     }
 
     /// See `HTTPExchange`.
@@ -352,10 +353,10 @@ public final class HTTPClient: HTTPExchange {
     }
 
     private func context(for trust: TrustAnchors) throws(TLSConfigurationError) -> TLSClientContext {
-        if let context = contexts[trust] { return context }
+        if let known = contexts.first(where: { $0.trust == trust }) { return known.context }
         if contexts.count >= Self.contextsMax { contexts.removeAll() }  // Open connections keep their own.
         let context = try TLSClientContext(trust: trust)
-        contexts[trust] = context
+        contexts.append((trust, context))
         return context
     }
 

@@ -64,7 +64,7 @@ public final class HTTPServer {
 
     init(handler: any Handler, configuration: Configuration, limits: ServerLimits) {
         self.handler = handler
-        transmitter = handler as? any TransmittingHandler
+        transmitter = handler.transmitter
         self.configuration = configuration
         self.limits = limits
         let descriptorsLeft = max(8, Self.descriptorsMax - Limits.descriptorsReserved)
