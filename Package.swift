@@ -53,13 +53,13 @@ let package = Package(
 
         // The shipped handler on a virtual clock in a world of faults; a program, so that it can run for hours.
         .executableTarget(
-            name: "simulate", dependencies: ["Functions", "Net", "JSON"], path: "Tests/Simulation",
-            swiftSettings: strictTests),
+            name: "simulate", dependencies: ["Functions", "Net", "JSON", "TestSupport"],
+            path: "Tests/Simulation", swiftSettings: strictTests),
 
         // Hostile input: fuzz targets, injection, work to be counted; a program, so that it can run for hours.
         .executableTarget(
-            name: "hostile", dependencies: ["Functions", "Net", "JSON"], path: "Tests/Hostile",
-            swiftSettings: strictTests),
+            name: "hostile", dependencies: ["Functions", "Net", "JSON", "TestSupport"],
+            path: "Tests/Hostile", swiftSettings: strictTests),
 
         // The program made dearer on purpose: what counts or times it must notice.
         .executableTarget(
@@ -68,7 +68,7 @@ let package = Package(
 
         .target(
             name: "TestSupport", dependencies: ["Net"], path: "Tests/TestSupport", swiftSettings: strictTests),
-        .testTarget(name: "CHTTPTests", dependencies: ["CHTTP"], swiftSettings: strictTests),
+        .testTarget(name: "CHTTPTests", dependencies: ["CHTTP", "TestSupport"], swiftSettings: strictTests),
         .testTarget(
             name: "NetTests",
             dependencies: ["Net", "TestSupport", "CHTTP", "CNet", "COpenSSL", "LocalCloud"],

@@ -1,4 +1,5 @@
 import CHTTP
+import TestSupport
 import Testing
 
 @Suite("The corpus") struct CorpusTests {
@@ -22,7 +23,7 @@ import Testing
 
     @Test("an example in 1,000 random cuts comes out the same", arguments: Corpus.examples)
     func randomCuts(_ example: Example) {
-        var generator = SplitMix64(state: UInt64(example.input.count))
+        var generator = SeededGenerator(seed: UInt64(example.input.count))
         let whole = example.outcome()
         for round in 0..<1000 {
             let count = Int.random(in: 1...6, using: &generator)
@@ -61,18 +62,5 @@ import Testing
         let example = try #require(Corpus.requests.first { !$0.isRefusal })
         #expect(eventLog(.refused(rule: 1, at: 0), of: example) != example.expected)
         #expect(Outcome.refused(rule: 1, at: 0) != example.outcome())
-    }
-}
-
-/// Random numbers that are the same in every run.
-struct SplitMix64: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ (mixed >> 31)
     }
 }

@@ -70,31 +70,3 @@ enum Folder {
         }
     }
 }
-
-/// Chance that replays: the same seed gives the same numbers (SplitMix64).
-struct Chance {
-    private var state: UInt64
-
-    init(seed: UInt64) {
-        state = seed &* 0x9E37_79B9_7F4A_7C15 ^ 0x5851_F42D_4C95_7F2D
-    }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-
-    /// A number from 0 to `limit` - 1.
-    mutating func below(_ limit: Int) -> Int {
-        precondition(limit > 0, "there is no number below zero here")
-        return Int(next() % UInt64(limit))
-    }
-
-    /// True in `percent` of a hundred cases.
-    mutating func happens(percent: Int) -> Bool { below(100) < percent }
-
-    mutating func pick<Element>(_ elements: [Element]) -> Element { elements[below(elements.count)] }
-}

@@ -1,10 +1,12 @@
+import TestSupport
+
 @testable import Net
 
 /// The two state machines of HTTP, which are given a message in one piece and in many.
 enum FuzzMessages {
     /// Cuts the bytes: byte by byte for one seed in eight, else into pieces of varying size.
     static func pieces(_ bytes: ArraySlice<UInt8>, seed: UInt8) -> [ArraySlice<UInt8>] {
-        var chance = Chance(seed: UInt64(seed))
+        var chance = SeededGenerator(seed: UInt64(seed))
         var rest = bytes
         var pieces: [ArraySlice<UInt8>] = []
         while !rest.isEmpty {

@@ -1,3 +1,5 @@
+import TestSupport
+
 @testable import Functions
 @testable import JSON
 @testable import Net
@@ -112,11 +114,11 @@ final class HostileUpstream: HTTPExchange {
     static let tokenMark = "ya29.HOSTILE"
 
     private(set) var tally = Tally()
-    private var chance: Chance
+    private var chance: SeededGenerator
     private var words: HostileWords
 
     init(seed: UInt64) {
-        chance = Chance(seed: seed ^ 0xABCD)
+        chance = SeededGenerator(seed: seed ^ 0xABCD)
         words = HostileWords(seed: seed ^ 0x1234)
     }
 

@@ -1,3 +1,5 @@
+import TestSupport
+
 @testable import JSON
 
 /// A request as bytes, and whom it is for.
@@ -19,9 +21,9 @@ struct HostileWords {
             || FuzzMessages.position(of: dataMark, in: bytes) != nil
     }
 
-    private var chance: Chance
+    private var chance: SeededGenerator
 
-    init(seed: UInt64) { chance = Chance(seed: seed) }
+    init(seed: UInt64) { chance = SeededGenerator(seed: seed) }
 
     private static let bits: [[UInt8]] =
         [

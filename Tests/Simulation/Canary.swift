@@ -1,5 +1,6 @@
 import JSON
 import Net
+import TestSupport
 
 @testable import Functions
 

@@ -1,5 +1,6 @@
 import JSON
 import Net
+import TestSupport
 
 /// A published message, and what must become of it.
 @EventLoopActor
@@ -94,7 +95,7 @@ struct Traffic {
     private let form: PushForm
     private let spanMilliseconds: Int
 
-    init(events: Int, spanMilliseconds: Int, form: PushForm, random: inout RandomSource) {
+    init(events: Int, spanMilliseconds: Int, form: PushForm, random: inout SeededGenerator) {
         self.form = form
         self.spanMilliseconds = spanMilliseconds
         while messages.count < events { addGroup(&random) }
@@ -104,7 +105,7 @@ struct Traffic {
     enum Part { case question, copy, second, cancellation, result, undispatchable, malformed }
 
     /// These messages, one every `intervalMilliseconds`.
-    init(_ parts: [Part], intervalMilliseconds: Int, form: PushForm, random: inout RandomSource) {
+    init(_ parts: [Part], intervalMilliseconds: Int, form: PushForm, random: inout SeededGenerator) {
         self.form = form
         spanMilliseconds = 1
         var question = Draft(kind: "question", &random)
@@ -142,7 +143,7 @@ struct Traffic {
         "a_kind_to_come",
     ]
 
-    private mutating func addGroup(_ random: inout RandomSource) {
+    private mutating func addGroup(_ random: inout SeededGenerator) {
         switch random.below(100) {
         case 0..<38: addQuestion(&random)
         case 38..<50: addUndispatchable(&random)
@@ -156,7 +157,7 @@ struct Traffic {
 
     // MARK: Questions
 
-    private mutating func addQuestion(_ random: inout RandomSource) {
+    private mutating func addQuestion(_ random: inout SeededGenerator) {
         let draft = Draft(kind: "question", &random)
         let question = add(draft, .dispatched, &random)
         if random.happens(permille: 150) {
@@ -178,7 +179,7 @@ struct Traffic {
         }
     }
 
-    private mutating func addUndispatchable(_ random: inout RandomSource) {
+    private mutating func addUndispatchable(_ random: inout SeededGenerator) {
         var draft = Draft(kind: "question", &random)
         switch random.below(9) {
         case 0: draft.set("question_uuid", "Not_A_Label_" + draft.questionUUID)
@@ -195,7 +196,7 @@ struct Traffic {
         add(draft, .undispatchable, &random)
     }
 
-    private mutating func addLoneCancellation(_ random: inout RandomSource) {
+    private mutating func addLoneCancellation(_ random: inout SeededGenerator) {
         var draft = Draft(kind: "cancellation", &random)
         switch random.below(4) {
         case 0: draft.set("question_uuid", "")
@@ -210,13 +211,13 @@ struct Traffic {
 
     // MARK: What cannot be stored
 
-    private mutating func addRefusedRow(_ random: inout RandomSource) {
+    private mutating func addRefusedRow(_ random: inout SeededGenerator) {
         let draft = Draft(kind: random.happens(permille: 500) ? "question" : "result", &random)
         rowRefusals[draft.uuid] = random.pick([.invalid, .payloadTooLarge, .contentTooLarge])
         add(draft, .unstorable(isPublishable: true), &random)
     }
 
-    private mutating func addMalformed(_ random: inout RandomSource) {
+    private mutating func addMalformed(_ random: inout SeededGenerator) {
         var draft = Draft(kind: "result", &random)
         var isPublishable = true
         switch random.below(10) {
@@ -242,7 +243,7 @@ struct Traffic {
         add(draft, .unstorable(isPublishable: isPublishable), &random)
     }
 
-    private mutating func addNoEvent(_ random: inout RandomSource) {
+    private mutating func addNoEvent(_ random: inout SeededGenerator) {
         var draft = Draft(kind: "result", &random)
         switch random.below(3) {
         case 0: draft.wholeBody = "nothing at all"
@@ -257,7 +258,7 @@ struct Traffic {
 
     @discardableResult
     private mutating func add(
-        _ draft: Draft, _ fate: Message.Fate, _ random: inout RandomSource, near: Message? = nil,
+        _ draft: Draft, _ fate: Message.Fate, _ random: inout SeededGenerator, near: Message? = nil,
         after: Message? = nil, at milliseconds: Int? = nil
     ) -> Message {
         let id = String(10_000_000_000 + messages.count)
@@ -285,7 +286,7 @@ private struct Draft {
     var wholeBody: String?
     var contentType: String?
 
-    init(kind: String, _ random: inout RandomSource) {
+    init(kind: String, _ random: inout SeededGenerator) {
         self.kind = kind
         attributes = [
             ("datetime", "2024-04-11T09:26:39.144818+00:00"), ("uuid", random.uuid()),

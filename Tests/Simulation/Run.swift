@@ -1,5 +1,6 @@
 import Net
 import Synchronization
+import TestSupport
 
 /// What came of one run.
 struct RunResult: Sendable {
@@ -15,7 +16,7 @@ enum Run {
     static func seed(_ seed: UInt64, scale: Int, canary: Canary? = nil, keepsText: Bool = false) -> RunResult
     {
         onLoop {
-            var random = RandomSource(seed: seed)
+            var random = SeededGenerator(seed: seed)
             let setting = RunSetting(random: &random, scale: scale)
             let traffic = Traffic(
                 events: setting.events, spanMilliseconds: setting.faultsMilliseconds, form: setting.form,

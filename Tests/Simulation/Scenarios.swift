@@ -1,4 +1,5 @@
 import Net
+import TestSupport
 
 /// What chance is not left to: bursts, outages, and every fault at every call with and without a crash.
 enum Scenarios {
@@ -17,7 +18,7 @@ enum Scenarios {
     private static func world(
         _ parts: [Traffic.Part], every milliseconds: Int, seed: UInt64 = 1, keepsText: Bool = false
     ) -> World {
-        var random = RandomSource(seed: seed)
+        var random = SeededGenerator(seed: seed)
         var setting = RunSetting()
         setting.instancesMax = 1
         setting.namesProject = false

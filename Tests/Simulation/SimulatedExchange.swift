@@ -1,4 +1,5 @@
 import Net
+import TestSupport
 
 /// The HTTP client's stand-in: hands every request of one instance to the world, without a socket.
 @EventLoopActor

@@ -1,4 +1,5 @@
 import Net
+import TestSupport
 
 /// The instances behind the subscription's endpoint.
 @EventLoopActor

@@ -1,4 +1,5 @@
 import Net
+import TestSupport
 
 /// How well each service is at each moment of a run: spells of health, trouble and outage, until all is well
 /// for good.
@@ -23,7 +24,7 @@ struct Weather {
         spells = Array(repeating: [], count: Call.services)
     }
 
-    init(untilMilliseconds: Int, random: inout RandomSource) {
+    init(untilMilliseconds: Int, random: inout SeededGenerator) {
         endMilliseconds = untilMilliseconds
         spells = []
         for _ in 0..<Call.services { spells.append(Self.spells(untilMilliseconds, &random)) }
@@ -39,7 +40,7 @@ struct Weather {
         }
     }
 
-    private static func spells(_ end: Int, _ random: inout RandomSource) -> [Spell] {
+    private static func spells(_ end: Int, _ random: inout SeededGenerator) -> [Spell] {
         var spells: [Spell] = []
         var at = 0
         while at < end {
@@ -57,7 +58,7 @@ struct Weather {
 
     /// The fault that an attempt meets now, as an index into the table; nil where the service answers by
     /// itself.
-    func fault(of call: Call, atMilliseconds: Int, _ random: inout RandomSource) -> Int? {
+    func fault(of call: Call, atMilliseconds: Int, _ random: inout SeededGenerator) -> Int? {
         if atMilliseconds >= endMilliseconds { return nil }
         guard let spell = spells[call.service].first(where: { $0.untilMilliseconds > atMilliseconds }),
             spell.permille > 0, random.happens(permille: spell.permille)

@@ -1,5 +1,6 @@
 import JSON
 import Net
+import TestSupport
 
 /// What varies from run to run beyond chance itself.
 struct RunSetting {
@@ -22,7 +23,7 @@ struct RunSetting {
     var limitMilliseconds = 55_000
 
     /// The setting of a seed; about `scale` messages.
-    init(random: inout RandomSource, scale: Int) {
+    init(random: inout SeededGenerator, scale: Int) {
         events = random.within(1...max(1, 2 * scale - 1))
         faultsMilliseconds = random.within(20_000...1_200_000)
         form = random.pick([.push, .binary, .structured])
@@ -69,7 +70,7 @@ struct Published {
 final class World {
     let setting: RunSetting
     let transcript: Transcript
-    var random: RandomSource
+    var random: SeededGenerator
     var weather: Weather
     var ledger = Ledger()
     private(set) var violations: [String] = []
@@ -106,7 +107,8 @@ final class World {
     private(set) var sharedTroubles = 0
 
     init(
-        setting: RunSetting, traffic: Traffic, weather: Weather, random: RandomSource, transcript: Transcript
+        setting: RunSetting, traffic: Traffic, weather: Weather, random: SeededGenerator,
+        transcript: Transcript
     ) {
         self.setting = setting
         self.weather = weather

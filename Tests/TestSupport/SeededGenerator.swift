@@ -13,4 +13,19 @@ public struct SeededGenerator: RandomNumberGenerator {
         mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
         return mixed ^ mixed >> 31
     }
+
+    /// A number from 0 to `limit` - 1.
+    public mutating func below(_ limit: Int) -> Int {
+        precondition(limit > 0, "there is no number below zero here")
+        return Int(next() % UInt64(limit))
+    }
+
+    /// True in `permille` of a thousand cases.
+    public mutating func happens(permille: Int) -> Bool { below(1_000) < permille }
+
+    /// True in `percent` of a hundred cases.
+    public mutating func happens(percent: Int) -> Bool { below(100) < percent }
+
+    /// One of these.
+    public mutating func pick<Element>(_ elements: [Element]) -> Element { elements[below(elements.count)] }
 }
