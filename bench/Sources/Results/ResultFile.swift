@@ -46,15 +46,14 @@ package enum ResultFile {
         try data.write(to: file, options: .atomic)
     }
 
-    /// The newest committed result: files are called `DATE-COMMIT.json`, so the last name is the newest.
+    /// The newest result that was kept, by the time at which it was measured.
     package static func newest(in folder: URL, extent: BenchmarkResult.Extent? = nil) throws
         -> BenchmarkResult?
     {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
-        for name in names.filter({ $0.hasSuffix(".json") }).sorted().reversed() {
-            let result = try read(folder.appendingPathComponent(name))
-            if extent == nil || result.extent == extent { return result }
-        }
-        return nil
+        return try names.filter { $0.hasSuffix(".json") }
+            .map { try read(folder.appendingPathComponent($0)) }
+            .filter { extent == nil || $0.extent == extent }
+            .max { $0.date < $1.date }
     }
 }

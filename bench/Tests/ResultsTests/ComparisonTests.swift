@@ -116,17 +116,19 @@ struct ResultFileTests {
         #expect(error?.description.hasSuffix("has format 99; expected 1") == true)
     }
 
-    @Test("the newest result of an extent is found, and none in an empty folder")
+    @Test("the newest result of an extent is found, of one day the last; and none in an empty folder")
     func newest() throws {
         defer { try? FileManager.default.removeItem(at: folder) }
         #expect(try ResultFile.newest(in: folder) == nil)
         var result = Example.result(p50: [1], targets: ["a"])
-        for (name, extent, commit) in [
-            ("2025-01-01-a.json", BenchmarkResult.Extent.quick, "a"), ("2025-01-02-b.json", .quick, "b"),
-            ("2025-01-03-c.json", .full, "c"),
+        for (date, extent, commit) in [
+            ("2025-01-01T23:00:00Z", BenchmarkResult.Extent.quick, "d"), ("2025-01-02T08:00:00Z", .quick, "z"),
+            ("2025-01-02T09:00:00Z", .quick, "b"), ("2025-01-03T00:00:00Z", .full, "c"),
         ] {
+            result.date = date
             result.extent = extent
             result.commit = commit
+            let name = "\(date.prefix(10))-\(commit).json"
             try ResultFile.write(result, to: folder.appendingPathComponent(name))
         }
         #expect(try ResultFile.newest(in: folder, extent: .quick)?.commit == "b")
