@@ -122,8 +122,9 @@ struct ResultFileTests {
         #expect(try ResultFile.newest(in: folder) == nil)
         var result = Example.result(p50: [1], targets: ["a"])
         for (date, extent, commit) in [
-            ("2025-01-01T23:00:00Z", BenchmarkResult.Extent.quick, "d"), ("2025-01-02T08:00:00Z", .quick, "z"),
-            ("2025-01-02T09:00:00Z", .quick, "b"), ("2025-01-03T00:00:00Z", .full, "c"),
+            ("2025-01-01T23:00:00Z", BenchmarkResult.Extent.quick, "d"),
+            ("2025-01-02T08:00:00Z", .quick, "z"), ("2025-01-02T09:00:00Z", .quick, "b"),
+            ("2025-01-03T00:00:00Z", .full, "c"),
         ] {
             result.date = date
             result.extent = extent
