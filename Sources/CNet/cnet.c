@@ -18,6 +18,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 int cnet_accept(int listener) { return accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC); }
@@ -50,6 +51,15 @@ void cnet_eventfd_drain(int descriptor) {
     (void)!eventfd_read(descriptor, &value);
 }
 
+int cnet_alarm_create(void) { return timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC); }
+
+int cnet_alarm_set(int descriptor, uint64_t nanoseconds) {
+    enum { SECOND = 1000000000 };
+    struct itimerspec time = {
+        .it_value = {.tv_sec = (time_t)(nanoseconds / SECOND), .tv_nsec = (long)(nanoseconds % SECOND)}};
+    return timerfd_settime(descriptor, TFD_TIMER_ABSTIME, &time, NULL);
+}
+
 _Static_assert(sizeof(cnet_event) == sizeof(struct epoll_event), "cnet_event is not the kernel's");
 _Static_assert(offsetof(cnet_event, data) == offsetof(struct epoll_event, data),
                "cnet_event is not the kernel's");
@@ -57,8 +67,8 @@ _Static_assert(CNET_READABLE == EPOLLIN && CNET_WRITABLE == EPOLLOUT && CNET_ERR
                    CNET_HANG_UP == EPOLLHUP && CNET_PEER_HANG_UP == EPOLLRDHUP,
                "an event's value is not the kernel's");
 
-int cnet_epoll_wait(int epoll, cnet_event *events, int count, int timeout_milliseconds) {
-    return epoll_wait(epoll, (struct epoll_event *)events, count, timeout_milliseconds);
+int cnet_epoll_wait(int epoll, cnet_event *events, int count) {
+    return epoll_wait(epoll, (struct epoll_event *)events, count, -1);
 }
 
 int cnet_epoll_add(int epoll, int descriptor, uint64_t data) {

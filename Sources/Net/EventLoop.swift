@@ -41,6 +41,9 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
 
     private let epoll: FileDescriptor
     private let wakeUp: FileDescriptor
+    private let alarm: FileDescriptor
+    /// When the alarm goes off; the end of time when it does not.
+    private var alarmNanoseconds = UInt64.max
     private let events: UnsafeMutableBufferPointer<cnet_event>
     private let inbox = Mutex<[UnownedJob]>([])
 
@@ -54,7 +57,7 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
     private var ownsProcess = false
     /// Whether memory that is freed stays with the process; see `giveBackMemoryAtRest`.
     var keepsMemory = false
-    /// When the kernel last had an event for the loop.
+    /// When the kernel last had an event for the loop, other than a deadline.
     var lastEventNanoseconds: UInt64 = 0
     private var owner: pthread_t?
 
@@ -70,9 +73,14 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
         let event = cnet_eventfd_create()
         precondition(event >= 0, "the kernel gives no eventfd")
         wakeUp = FileDescriptor(owning: event)
+        let timer = cnet_alarm_create()
+        precondition(timer >= 0, "the kernel gives no timer")
+        alarm = FileDescriptor(owning: timer)
         unsafe events = .allocate(capacity: Limits.eventsPerTurnMax)
         let added = cnet_epoll_add(epoll.raw, wakeUp.raw, Registrations.wakeUp)
         precondition(added == 0, "the loop cannot watch its own eventfd")
+        let addedAlarm = cnet_epoll_add(epoll.raw, alarm.raw, Registrations.alarm)
+        precondition(addedAlarm == 0, "the loop cannot watch its own timer")
         readClock()
     }
 
@@ -268,26 +276,36 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
         registrations.remove(registration)
     }
 
-    private func waitForEvents() {
-        var timeoutMilliseconds: CInt = -1
+    /// Sees to it that the loop wakes for the next deadline.
+    ///
+    /// Most deadlines move later, and then nothing is done until the alarm goes off, in vain. A time-out for
+    /// each epoll_wait(2) would start a timer of the kernel for each, and stop it again.
+    private func setAlarm() {
         let next = timers.nextNanoseconds
-        if next != .max {
-            // Rounded up: a loop that wakes too early would spin until the deadline.
-            let remaining = next > nowNanoseconds ? next - nowNanoseconds : 0
-            timeoutMilliseconds = CInt(min((remaining + 999_999) / 1_000_000, 3_600_000))
-        }
+        if next >= alarmNanoseconds { return }
+        let set = cnet_alarm_set(alarm.raw, next)
+        precondition(set == 0, "the alarm was set wrongly")
+        alarmNanoseconds = next
+    }
+
+    private func waitForEvents() {
+        setAlarm()
         guard let first = unsafe events.baseAddress else {
             preconditionFailure("the loop has no room for events")
         }
-        let count = unsafe cnet_epoll_wait(epoll.raw, first, CInt(events.count), timeoutMilliseconds)
+        let count = unsafe cnet_epoll_wait(epoll.raw, first, CInt(events.count))
         readClock()
         if count < 0 {
             precondition(errno == EINTR, "epoll_wait was called wrongly")
             return
         }
-        if count > 0 { lastEventNanoseconds = nowNanoseconds }
         for index in 0..<Int(count) {
             let event = unsafe events[index]
+            if event.data == Registrations.alarm {
+                alarmNanoseconds = .max
+                continue
+            }
+            lastEventNanoseconds = nowNanoseconds
             if event.data == Registrations.wakeUp {
                 cnet_eventfd_drain(wakeUp.raw)
                 takeInbox()
@@ -308,8 +326,9 @@ struct Registration {
 
 /// The waiters of all registered descriptors, by index and generation.
 private final class Registrations {
-    /// The data of the loop's own eventfd, which no registration can have.
+    /// The data of the loop's own descriptors, which no registration can have.
     static let wakeUp = UInt64.max
+    static let alarm = UInt64.max - 1
 
     private struct Slot {
         var generation: UInt32 = 0

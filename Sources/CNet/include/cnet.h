@@ -25,6 +25,11 @@ int cnet_eventfd_create(void);
 void cnet_eventfd_signal(int descriptor);
 void cnet_eventfd_drain(int descriptor);
 
+/// timerfd_create(2) on the monotonic clock, not blocking, closed on exec.
+int cnet_alarm_create(void);
+/// Makes the alarm readable at a time of that clock (not 0), and not before: timerfd_settime(2).
+int cnet_alarm_set(int descriptor, uint64_t nanoseconds);
+
 /// What can happen to a descriptor; the values are those of epoll(7).
 enum {
     CNET_READABLE = 0x001,
@@ -40,8 +45,8 @@ typedef struct __attribute__((packed)) cnet_event {
     uint64_t data;
 } cnet_event;
 
-/// epoll_wait(2).
-int cnet_epoll_wait(int epoll, cnet_event *events, int count, int timeout_milliseconds);
+/// epoll_wait(2), for as long as it takes.
+int cnet_epoll_wait(int epoll, cnet_event *events, int count);
 
 /// epoll_ctl(2), one edge-triggered registration for the descriptor's life.
 int cnet_epoll_add(int epoll, int descriptor, uint64_t data);
