@@ -28,13 +28,14 @@ enum EventsSchema {
     static func errors(of row: JSONDocument.Value, ignoresUnknown: Bool) -> [RowError] {
         var errors: [RowError] = []
         var present = [Bool](repeating: false, count: columns.count)
+        var next = 0
         for (key, value) in row.members {
-            // BigQuery compares column names without case; the functions write them as they are.
-            guard let index = columns.firstIndex(where: { key.equals(text: $0.name) }) else {
+            guard let index = index(of: key, expectedAt: next) else {
                 let name = key.string ?? ""
                 if !ignoresUnknown { errors.append(invalid(name, "no such field: \(name).")) }
                 continue
             }
+            next = index + 1
             if value.isNull { continue }
             present[index] = true
             if let message = mismatch(value, columns[index]) {
@@ -45,6 +46,14 @@ enum EventsSchema {
             errors.append(invalid(column.name, "Missing required field: \(column.name)."))
         }
         return errors
+    }
+
+    /// The column of a name. It is looked for first where it stands when columns come in their order.
+    ///
+    /// BigQuery compares column names without case; the functions write them as they are.
+    private static func index(of key: JSONDocument.Value, expectedAt expected: Int) -> Int? {
+        if expected < columns.count, key.equals(text: columns[expected].name) { return expected }
+        return columns.firstIndex { key.equals(text: $0.name) }
     }
 
     private static func invalid(_ location: String, _ message: String) -> RowError {
@@ -84,9 +93,17 @@ enum EventsSchema {
 /// The texts that BigQuery reads as a TIMESTAMP: a canonical one, or seconds since 1970.
 enum TimestampText {
     static func isValid(_ text: [UInt8]) -> Bool {
-        if let seconds = Double(String(decoding: text, as: UTF8.self)), seconds.isFinite {
-            return abs(seconds) < 253_402_300_800
+        isDate(text) || isNumber(text)
+    }
+
+    private static func isNumber(_ text: [UInt8]) -> Bool {
+        guard let seconds = Double(String(decoding: text, as: UTF8.self)), seconds.isFinite else {
+            return false
         }
+        return abs(seconds) < 253_402_300_800
+    }
+
+    private static func isDate(_ text: [UInt8]) -> Bool {
         var scanner = Scanner(text)
         guard scanner.date() else { return false }
         if scanner.isAtEnd { return true }
@@ -107,8 +124,8 @@ enum TimestampText {
         var isAtEnd: Bool { at == text.count }
         var isAtZone: Bool { at < text.count && !(48...57).contains(text[at]) }
 
-        mutating func skip(_ character: Character) -> Bool {
-            guard at < text.count, text[at] == character.asciiValue else { return false }
+        mutating func skip(_ character: Unicode.Scalar) -> Bool {
+            guard at < text.count, text[at] == UInt8(ascii: character) else { return false }
             at += 1
             return true
         }

@@ -211,7 +211,7 @@ struct JobReader {
         return list.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
     }
 
-    // MARK: Types
+    // MARK: Types. What is wrong with one is said with its path, which is put together only then.
 
     private func mistyped(
         _ value: JSONDocument.Value, _ owner: String, _ path: String, _ type: String
@@ -231,33 +231,35 @@ struct JobReader {
             message: "json: cannot unmarshal \(found) into Go struct field \(owner).\(path) of type \(type)")
     }
 
-    private func object(_ value: JSONDocument.Value, _ owner: String, _ path: String) throws(DecodingFailure)
-    {
+    private func object(
+        _ value: JSONDocument.Value, _ owner: String, _ path: @autoclosure () -> String
+    ) throws(DecodingFailure) {
         if value.isObject || value.isNull { return }
-        throw mistyped(value, owner, path, "struct")
+        throw mistyped(value, owner, path(), "struct")
     }
 
     private func integer(
-        _ value: JSONDocument.Value, _ type: String, _ path: String
+        _ value: JSONDocument.Value, _ type: String, _ path: @autoclosure () -> String
     ) throws(DecodingFailure) -> Int? {
         if value.isNull { return nil }
         guard value.kind == .number, let number = value.integer,
             type == "int64" || Int32(exactly: number) != nil
-        else { throw mistyped(value, "JobSpec", path, type) }
+        else { throw mistyped(value, "JobSpec", path(), type) }
         return number
     }
 
-    private func bytes(_ value: JSONDocument.Value, _ owner: String, _ path: String) throws(DecodingFailure)
-        -> [UInt8]
-    {
+    private func bytes(
+        _ value: JSONDocument.Value, _ owner: String, _ path: @autoclosure () -> String
+    ) throws(DecodingFailure) -> [UInt8] {
         if value.isNull { return [] }
-        guard let bytes = value.stringBytes else { throw mistyped(value, owner, path, "string") }
+        guard let bytes = value.stringBytes else { throw mistyped(value, owner, path(), "string") }
         // Go has no lone surrogates: they become U+FFFD, without an error.
         return value.hasEscapes ? Self.withoutSurrogates(bytes) : bytes
     }
 
     /// Each lone surrogate, which stands as ED A0..BF xx, becomes one U+FFFD.
     private static func withoutSurrogates(_ bytes: [UInt8]) -> [UInt8] {
+        if !bytes.contains(0xED) { return bytes }
         var output = bytes
         for index in output.indices.dropLast(2) where output[index] == 0xED && output[index + 1] >= 0xA0 {
             output.replaceSubrange(index..<index + 3, with: [0xEF, 0xBF, 0xBD])
@@ -265,29 +267,29 @@ struct JobReader {
         return output
     }
 
-    private func text(_ value: JSONDocument.Value, _ owner: String, _ path: String) throws(DecodingFailure)
-        -> String
-    {
-        String(decoding: try bytes(value, owner, path), as: UTF8.self)
+    private func text(
+        _ value: JSONDocument.Value, _ owner: String, _ path: @autoclosure () -> String
+    ) throws(DecodingFailure) -> String {
+        String(decoding: try bytes(value, owner, path()), as: UTF8.self)
     }
 
     private func strings(
-        _ value: JSONDocument.Value, _ owner: String, _ path: String
+        _ value: JSONDocument.Value, _ owner: String, _ path: @autoclosure () -> String
     ) throws(DecodingFailure) -> [[UInt8]] {
         if value.isNull { return [] }
-        guard value.isArray else { throw mistyped(value, owner, path, "[]string") }
+        guard value.isArray else { throw mistyped(value, owner, path(), "[]string") }
         var list: [[UInt8]] = []
-        for element in value.elements { list.append(try bytes(element, owner, path)) }
+        for element in value.elements { list.append(try bytes(element, owner, path())) }
         return list
     }
 
     private func texts(
-        _ value: JSONDocument.Value, _ owner: String, _ path: String
+        _ value: JSONDocument.Value, _ owner: String, _ path: @autoclosure () -> String
     ) throws(DecodingFailure) -> [(name: String, value: String)] {
         if value.isNull { return [] }
-        guard value.isObject else { throw mistyped(value, owner, path, "map[string]string") }
+        guard value.isObject else { throw mistyped(value, owner, path(), "map[string]string") }
         var list: [(name: String, value: String)] = []
-        for (key, value) in value.members { list.append((key.string ?? "", try text(value, owner, path))) }
+        for (key, value) in value.members { list.append((key.string ?? "", try text(value, owner, path()))) }
         return list.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
     }
 }

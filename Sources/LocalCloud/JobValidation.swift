@@ -62,7 +62,8 @@ enum JobValidation {
         }
         if container.image.isEmpty { errors.append(.required("\(path).image")) }
         for (index, variable) in container.environment.enumerated() {
-            let field = "\(path).env[\(index)].name"
+            // Put together for a complaint only.
+            var field: String { "\(path).env[\(index)].name" }
             if variable.name.isEmpty {
                 errors.append(.required(field))
             } else if !variable.name.utf8.allSatisfy({ (0x20...0x7E).contains($0) && $0 != UInt8(ascii: "=") }
@@ -82,7 +83,7 @@ enum JobValidation {
         var errors: [FieldError] = []
         for (kind, list) in [("limits", container.limits), ("requests", container.requests)] {
             for (name, quantity) in list {
-                let field = "\(path).resources.\(kind)[\(name)]"
+                var field: String { "\(path).resources.\(kind)[\(name)]" }
                 if !standardResources.contains(name), !name.contains("/"), !name.hasPrefix("hugepages-") {
                     errors.append(
                         .invalid(field, text: name, "must be a standard resource type or fully qualified"))

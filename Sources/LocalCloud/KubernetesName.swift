@@ -26,7 +26,7 @@ enum KubernetesName {
         var problems: [String] = []
         if text.utf8.count > 253 { problems.append("must be no more than 253 bytes") }
         let labels = text.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-        if !labels.allSatisfy({ isLabel(Array($0)) }) { problems.append(subdomainMessage) }
+        if !labels.allSatisfy({ isLabel($0) }) { problems.append(subdomainMessage) }
         return problems
     }
 
@@ -35,7 +35,7 @@ enum KubernetesName {
         if text.utf8.contains(UInt8(ascii: ".")) { return ["must not contain dots"] }
         var problems: [String] = []
         if text.utf8.count > 63 { problems.append("must be no more than 63 characters") }
-        if !isLabel(Array(text.utf8)) { problems.append(labelMessage) }
+        if !isLabel(text.utf8) { problems.append(labelMessage) }
         return problems
     }
 
@@ -43,33 +43,33 @@ enum KubernetesName {
     static func labelValueProblems(_ text: String) -> [String] {
         if text.isEmpty { return [] }
         if text.utf8.count > 63 { return ["must be no more than 63 bytes"] }
-        return isQualifiedPart(Array(text.utf8)) ? [] : [labelValueMessage]
+        return isQualifiedPart(text.utf8) ? [] : [labelValueMessage]
     }
 
     /// What is wrong with the key of a label or an annotation: an optional prefix, and a name.
     static func keyProblems(_ text: String) -> [String] {
-        let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        let parts = text.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
         guard parts.count <= 2, let name = parts.last else {
             return ["a valid label key must consist of a name with an optional DNS subdomain prefix and '/'"]
         }
         var problems: [String] = []
         if parts.count == 2 {
             if parts[0].isEmpty { problems.append("prefix part must be non-empty") }
-            problems += subdomainProblems(parts[0]).map { "prefix part \($0)" }
+            problems += subdomainProblems(String(Substring(parts[0]))).map { "prefix part \($0)" }
         }
         if name.isEmpty { problems.append("name part must be non-empty") }
-        if name.utf8.count > 63 { problems.append("name part must be no more than 63 bytes") }
-        if !isQualifiedPart(Array(name.utf8)) { problems.append(keyMessage) }
+        if name.count > 63 { problems.append("name part must be no more than 63 bytes") }
+        if !isQualifiedPart(name) { problems.append(keyMessage) }
         return problems
     }
 
-    private static func isLabel(_ text: [UInt8]) -> Bool {
+    private static func isLabel(_ text: some BidirectionalCollection<UInt8>) -> Bool {
         guard let first = text.first, let last = text.last else { return false }
         return isLowerAlphanumeric(first) && isLowerAlphanumeric(last)
             && text.allSatisfy { isLowerAlphanumeric($0) || $0 == UInt8(ascii: "-") }
     }
 
-    private static func isQualifiedPart(_ text: [UInt8]) -> Bool {
+    private static func isQualifiedPart(_ text: some BidirectionalCollection<UInt8>) -> Bool {
         guard let first = text.first, let last = text.last else { return false }
         return isAlphanumeric(first) && isAlphanumeric(last)
             && text.allSatisfy { isAlphanumeric($0) || "-_.".utf8.contains($0) }

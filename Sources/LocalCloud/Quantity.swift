@@ -54,26 +54,29 @@ struct Quantity: Equatable {
         let whole = parts[0].isEmpty ? "0" : parts[0]
         guard let value = Double("\(whole).\(parts[1])") else { return text }
         if parts[1].allSatisfy({ $0 == "0" }) { return (sign < 0 ? "-" : "") + whole + Self.text(suffix) }
-        let lower: [String: (String, Double)] = [
-            "": ("m", 1_000), "k": ("", 1_000), "M": ("k", 1_000), "G": ("M", 1_000), "T": ("G", 1_000),
-            "Mi": ("Ki", 1_024), "Gi": ("Mi", 1_024), "Ti": ("Gi", 1_024), "Ki": ("", 1_024),
-        ]
         guard let (unit, factor) = lower[Self.text(suffix)] else { return text }
         let scaled = (value * factor).rounded(.up)
         guard scaled < 9e15 else { return text }
         return (sign < 0 ? "-" : "") + String(Int(scaled)) + unit
     }
 
+    /// Of each suffix the next smaller one, and how many of that make one of this.
+    private static let lower: [String: (String, Double)] = [
+        "": ("m", 1_000), "k": ("", 1_000), "M": ("k", 1_000), "G": ("M", 1_000), "T": ("G", 1_000),
+        "Mi": ("Ki", 1_024), "Gi": ("Mi", 1_024), "Ti": ("Gi", 1_024), "Ki": ("", 1_024),
+    ]
+
+    private static let factors: [String: Double] = [
+        "": 1, "n": 1e-9, "u": 1e-6, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15,
+        "E": 1e18,
+        "Ki": 1_024, "Mi": 1_048_576, "Gi": 1_073_741_824, "Ti": 1_099_511_627_776,
+        "Pi": 1_125_899_906_842_624, "Ei": 1_152_921_504_606_846_976,
+    ]
+
     private static func text(_ bytes: ArraySlice<UInt8>) -> String { String(decoding: bytes, as: UTF8.self) }
 
     private static func factor(_ suffix: String) -> Double? {
-        let known: [String: Double] = [
-            "": 1, "n": 1e-9, "u": 1e-6, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15,
-            "E": 1e18,
-            "Ki": 1_024, "Mi": 1_048_576, "Gi": 1_073_741_824, "Ti": 1_099_511_627_776,
-            "Pi": 1_125_899_906_842_624, "Ei": 1_152_921_504_606_846_976,
-        ]
-        if let factor = known[suffix] { return factor }
+        if let factor = factors[suffix] { return factor }
         guard let first = suffix.first, first == "e" || first == "E" else { return nil }
         guard let exponent = Int(suffix.dropFirst()), suffix.utf8.count > 1 else { return nil }
         return Double("1e\(exponent)")
