@@ -76,17 +76,13 @@ extension Service {
         } catch {
             return report(Check.findings(error), kind, asJSON: asJSON, environment)
         }
-        let box = FindingsBox()
-        EventLoop.shared.ownProcess()
-        EventLoop.shared.start {
+        let findings = EventLoop.shared.runProcess {
             let log = Log(level: .error, sink: NoLines())
             let parts = ServiceParts(
                 configuration.service, environment: environment, exchange: HTTPClient(), log: log)
-            box.value = await Check.findings(configuration, parts)
-            EventLoop.shared.stop()
+            return await Check.findings(configuration, parts)
         }
-        EventLoop.shared.run()
-        return report(box.value, kind, asJSON: asJSON, environment)
+        return report(findings, kind, asJSON: asJSON, environment)
     }
 
     private static func report(
@@ -100,9 +96,4 @@ extension Service {
         }
         return CheckReport.isGood(findings) ? ExitStatus.success : ExitStatus.checkFailed
     }
-}
-
-/// Carries the findings out of the loop, whose thread is the one that reads them afterwards.
-private final class FindingsBox: @unchecked Sendable {
-    var value: [Finding] = []
 }

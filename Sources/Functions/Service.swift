@@ -108,14 +108,7 @@ public enum Service {
             write("\(error)\n", to: 2)
             return ExitStatus.configuration
         }
-        let status = ExitStatusBox()
-        EventLoop.shared.ownProcess()
-        EventLoop.shared.start {
-            status.value = await serve(configuration, environment, wrap)
-            EventLoop.shared.stop()
-        }
-        EventLoop.shared.run()
-        return status.value
+        return EventLoop.shared.runProcess { await serve(configuration, environment, wrap) }
     }
 
     /// Listens and serves until a signal asks for the end.
@@ -243,9 +236,4 @@ public enum Service {
             rest = rest.dropFirst(max(0, count))
         }
     }
-}
-
-/// Carries the exit status out of the loop, whose thread is the one that reads it afterwards.
-private final class ExitStatusBox: @unchecked Sendable {
-    var value: Int32 = 0
 }

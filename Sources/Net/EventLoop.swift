@@ -97,6 +97,27 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
         }
     }
 
+    /// Runs a program: `main` as a task of the loop, which owns the process (`ownProcess`), until it returns.
+    /// Returns what it returned; tasks that are left then are never resumed.
+    public func runProcess<Outcome: Sendable>(
+        _ main: @escaping @Sendable @EventLoopActor () async -> Outcome
+    ) -> Outcome {
+        let box = Box<Outcome>()
+        ownProcess()
+        start {
+            box.content = await main()
+            EventLoop.shared.stop()
+        }
+        run()
+        guard let outcome = box.content else { preconditionFailure("the loop ended before the program") }
+        return outcome
+    }
+
+    /// Carries something out of the loop, whose thread is the one that reads it afterwards.
+    private final class Box<Content>: @unchecked Sendable {
+        var content: Content?
+    }
+
     /// Takes a job: at once from the loop's own thread, through the locked inbox from any other.
     public func enqueue(_ job: consuming ExecutorJob) {
         take(UnownedJob(job))

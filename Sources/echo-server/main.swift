@@ -45,7 +45,7 @@ func complain(_ text: String) {
 }
 
 @EventLoopActor
-func serve(host: String, port: UInt16) async {
+func serve(host: String, port: UInt16) async -> Int32 {
     do {
         let signals = try SignalSource()
         let handler = EchoHandler(echoesRequestLine: environment("ECHO_REQUEST_LINE") != nil)
@@ -57,10 +57,10 @@ func serve(host: String, port: UInt16) async {
             server.stop()
         }
         await server.run()
-        exit(0)
+        return 0
     } catch {
         complain("\(error)")
-        exit(71)
+        return 71
     }
 }
 
@@ -69,6 +69,4 @@ guard let port = UInt16(environment("PORT") ?? "8080") else {
     exit(78)
 }
 let host = environment("HOST") ?? "0.0.0.0"
-EventLoop.shared.ownProcess()
-EventLoop.shared.start { await serve(host: host, port: port) }
-EventLoop.shared.run()
+exit(EventLoop.shared.runProcess { await serve(host: host, port: port) })

@@ -18,7 +18,7 @@ func complain(_ text: String) {
 }
 
 @EventLoopActor
-func serve(_ options: LocalCloudOptions) async {
+func serve(_ options: LocalCloudOptions) async -> Int32 {
     do {
         let signals = try SignalSource()
         let cloud = try LocalCloud(options: options)
@@ -33,10 +33,10 @@ func serve(_ options: LocalCloudOptions) async {
         }
         await cloud.waitUntilStopped()
         await cloud.close()
-        exit(0)
+        return 0
     } catch {
         complain("\(error)")
-        exit(71)
+        return 71
     }
 }
 
@@ -60,9 +60,7 @@ do throws(LocalCloudOptions.Mistake) {
         say(Array(LocalCloudOptions.help.utf8), to: STDOUT_FILENO)
         exit(0)
     }
-    EventLoop.shared.ownProcess()
-    EventLoop.shared.start { await serve(options) }
-    EventLoop.shared.run()
+    exit(EventLoop.shared.runProcess { await serve(options) })
 } catch {
     complain(error.description)
     exit(64)

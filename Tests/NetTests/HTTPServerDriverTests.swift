@@ -30,45 +30,7 @@ private final class HoldingHandler: Handler {
     }
 }
 
-/// A server under test, and what a client of it needs.
-@EventLoopActor
-private final class Running {
-    let server: HTTPServer
-    let handler: HoldingHandler
-    private let ended = Gate()
-
-    init(
-        _ handler: HoldingHandler, tls: TLSServerContext? = nil, limits: ServerLimits = ServerLimits()
-    ) throws {
-        self.handler = handler
-        server = HTTPServer(
-            handler: handler, configuration: .init(host: "127.0.0.1", port: 0, tls: tls), limits: limits)
-        try server.listen()
-        EventLoop.shared.start { [self] in
-            await server.run()
-            ended.open()
-        }
-    }
-
-    /// A raw connection to it.
-    func connect() async throws -> Peer {
-        let address = try #require(SocketAddress(literal: "127.0.0.1", port: server.port))
-        return Peer(stream: try await ByteStream.connect(to: address, deadline: .patient), number: 0)
-    }
-
-    func waitUntilEnded() async {
-        #expect(await ended.wait(until: .patient), "run() does not return")
-    }
-
-    func stop() async {
-        server.stop()
-        await waitUntilEnded()
-        #expect(server.connectionCount == 0)
-    }
-}
-
-private let get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
-private let post = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello"
+private typealias Running = RunningServer<HoldingHandler>
 
 extension Peer {
     /// The status of the next answer; nil when the connection ended instead.
@@ -116,7 +78,7 @@ extension SocketTests {
             "answers what is half received when the rest comes", arguments: [1, 20, get.utf8.count - 1, 60])
         func halfReceived(_ count: Int) async throws {
             try await onLoop {
-                let whole = Array((count < get.utf8.count ? get : post).utf8)
+                let whole = Array((count < get.utf8.count ? get : post("hello")).utf8)
                 let running = try Running(HoldingHandler())
                 let peer = try await running.connect()
                 await peer.send(get)
@@ -136,7 +98,7 @@ extension SocketTests {
             try await onLoop {
                 let running = try Running(HoldingHandler(holds: true))
                 let peer = try await running.connect()
-                await peer.send(post)
+                await peer.send(post("hello"))
                 #expect(await running.handler.entered.wait(until: .patient))
                 let late = try await running.connect()
                 await late.send(get)
@@ -294,8 +256,8 @@ extension SocketTests {
                 return switch self {
                 case .nothing: ""
                 case .halfAHead: "GET / HTTP/1.1\r\nHos"
-                case .headOfABody: String(post.dropLast(5))
-                case .halfABody: String(post.dropLast(2))
+                case .headOfABody: String(post("hello").dropLast(5))
+                case .halfABody: String(post("hello").dropLast(2))
                 case .halfAChunk: chunked + "5\r\nhel"
                 case .nothingAfterAnAnswer: get
                 }

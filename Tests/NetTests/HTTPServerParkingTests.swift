@@ -12,45 +12,32 @@ private final class EchoHandler: Handler {
     }
 }
 
-/// A server whose connections wait without a task, and a client's connection to it.
-@EventLoopActor
-private final class Parking {
-    /// What makes a connection wait without a task.
-    enum Reason: CaseIterable, Sendable {
-        /// As many wait with one as may.
-        case tooMany
-        /// It has had one for long enough.
-        case longIdle
-    }
+/// A server whose connections wait without a task.
+private typealias Parking = RunningServer<EchoHandler>
 
-    let server: HTTPServer
-    private let ended = Gate()
+/// What makes a connection wait without a task.
+private enum ParkingReason: CaseIterable, Sendable {
+    /// As many wait with one as may.
+    case tooMany
+    /// It has had one for long enough.
+    case longIdle
+}
 
-    init(_ reason: Reason? = nil, tls: TLSServerContext? = nil, limits: ServerLimits = ServerLimits()) throws
-    {
+extension RunningServer<EchoHandler> {
+    fileprivate convenience init(
+        _ reason: ParkingReason? = nil, tls: TLSServerContext? = nil, limits: ServerLimits = ServerLimits()
+    ) throws {
         var limits = limits
         switch reason {
         case .tooMany: limits.tasksReadingMax = 0
         case .longIdle: limits.parkAfterMilliseconds = 1
         case nil: break
         }
-        server = HTTPServer(
-            handler: EchoHandler(), configuration: .init(host: "127.0.0.1", port: 0, tls: tls), limits: limits
-        )
-        try server.listen()
-        EventLoop.shared.start { [self] in
-            await server.run()
-            ended.open()
-        }
-    }
-
-    func connect() async throws -> Peer {
-        let address = try #require(SocketAddress(literal: "127.0.0.1", port: server.port))
-        return Peer(stream: try await ByteStream.connect(to: address, deadline: .patient), number: 0)
+        try self.init(EchoHandler(), tls: tls, limits: limits)
     }
 
     /// Waits until so many connections are open, and all of them wait without a task.
-    func waitUntilParked(_ count: Int) async {
+    fileprivate func waitUntilParked(_ count: Int) async {
         let deadline = Deadline.patient
         while server.parkedConnectionCount != count || server.connectionCount != count {
             #expect(!deadline.hasPassed, "\(server.parkedConnectionCount) of \(count) wait without a task")
@@ -58,18 +45,6 @@ private final class Parking {
             await EventLoop.shared.sleep(until: .after(milliseconds: 1))
         }
     }
-
-    func stop() async {
-        server.stop()
-        #expect(await ended.wait(until: .patient), "run() does not return")
-        #expect(server.connectionCount == 0)
-    }
-}
-
-private let get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
-
-private func post(_ body: String) -> String {
-    "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)"
 }
 
 extension Peer {
@@ -85,8 +60,8 @@ extension Peer {
 extension SocketTests {
     @Suite("A connection that waits without a task")
     struct HTTPServerParkingTests {
-        @Test("answers its next requests", arguments: Parking.Reason.allCases)
-        fileprivate func nextRequest(_ reason: Parking.Reason) async throws {
+        @Test("answers its next requests", arguments: ParkingReason.allCases)
+        fileprivate func nextRequest(_ reason: ParkingReason) async throws {
             try await onLoop {
                 let parking = try Parking(reason)
                 let peer = try await parking.connect()
@@ -101,8 +76,8 @@ extension SocketTests {
             }
         }
 
-        @Test("goes on with a request wherever it was cut", arguments: Parking.Reason.allCases)
-        fileprivate func cutRequest(_ reason: Parking.Reason) async throws {
+        @Test("goes on with a request wherever it was cut", arguments: ParkingReason.allCases)
+        fileprivate func cutRequest(_ reason: ParkingReason) async throws {
             try await onLoop {
                 let parking = try Parking(reason)
                 let peer = try await parking.connect()

@@ -183,6 +183,41 @@ final class ScriptedServer {
     }
 }
 
+/// A server under test, and what a client of it needs.
+@EventLoopActor
+final class RunningServer<Served: Handler> {
+    let server: HTTPServer
+    let handler: Served
+    private let ended = Gate()
+
+    init(_ handler: Served, tls: TLSServerContext? = nil, limits: ServerLimits = ServerLimits()) throws {
+        self.handler = handler
+        server = HTTPServer(
+            handler: handler, configuration: .init(host: "127.0.0.1", port: 0, tls: tls), limits: limits)
+        try server.listen()
+        EventLoop.shared.start { [self] in
+            await server.run()
+            ended.open()
+        }
+    }
+
+    /// A raw connection to it.
+    func connect() async throws -> Peer {
+        let address = try #require(SocketAddress(literal: "127.0.0.1", port: server.port))
+        return Peer(stream: try await ByteStream.connect(to: address, deadline: .patient), number: 0)
+    }
+
+    func waitUntilEnded() async {
+        #expect(await ended.wait(until: .patient), "run() does not return")
+    }
+
+    func stop() async {
+        server.stop()
+        await waitUntilEnded()
+        #expect(server.connectionCount == 0)
+    }
+}
+
 extension HTTPClient {
     /// Sends, and gives what became of it.
     func outcome(
@@ -219,6 +254,13 @@ extension HTTPRequest {
     static func post(_ body: [UInt8]) -> HTTPRequest {
         HTTPRequest(method: .post, target: Array("/".utf8), body: body)
     }
+}
+
+/// Requests as they go over the wire.
+let get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+
+func post(_ body: String) -> String {
+    "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)"
 }
 
 /// An answer with a Content-Length.
