@@ -113,7 +113,12 @@ final class ArtifactRegistry: Service {
     }
 
     private func encoded(_ package: String) -> String {
-        package.split(separator: "/", omittingEmptySubsequences: false).joined(separator: "%2F")
+        var text: [UInt8] = []
+        text.reserveCapacity(package.utf8.count + 8)
+        for byte in package.utf8 {
+            if byte == UInt8(ascii: "/") { text += "%2F".utf8 } else { text.append(byte) }
+        }
+        return String(decoding: text, as: UTF8.self)
     }
 
     private func describeRepository() -> HTTPResponse {
