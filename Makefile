@@ -15,7 +15,7 @@ help: ## List the targets
 setup:
 	@scripts/set-up build
 
-demo: release ## A heartbeat, a question, its cancellation, a result, two look-ups: watch what each becomes
+demo: release ## A heartbeat, a question, its cancellation, a result, three look-ups: watch what each becomes
 	@scripts/demo
 
 run: release ## Leave both functions and the local cloud running; prints curl lines to try
@@ -23,12 +23,12 @@ run: release ## Leave both functions and the local cloud running; prints curl li
 
 test: lint test-unit simulate injection test-system test-clients ## Everything: lint, unit tests, system tests with the real programs
 
-test-unit: setup
+test-unit: setup ## Only the Swift tests, and the seeds of the fuzz targets
 	@scripts/build-tests
 	swift test --skip-build --disable-xctest --quiet
 	fuzz/run replay
 
-test-system: release
+test-system: release ## Only the tests with the real programs against the local cloud
 	@scripts/release costly-functions
 	@scripts/set-up test
 	.build/venv/bin/python -m pytest Tests/SystemTests -m "not clients and not peers"
@@ -62,8 +62,10 @@ lint: setup ## Formatting of Swift and C, and no compiler warning
 	@scripts/set-up lint
 	@scripts/lint
 
-format: ## Bring Swift and C into the committed form
-	swift format -i -r Package.swift Sources Tests bench/Package.swift bench/Sources bench/Tests
+format: setup ## Bring Swift and C into the committed form
+	@scripts/set-up lint
+	swift format -i -r Package.swift Sources Tests bench/Package.swift bench/Sources bench/Tests \
+		bench/peers/hummingbird-app/Package.swift bench/peers/hummingbird-app/Sources
 	clang-format -i $$(git ls-files '*.c' '*.h')
 
 fuzz: setup ## Fuzz all parsers for SECONDS (60, shared) under ASan, the C ones under UBSan too
@@ -89,10 +91,10 @@ image: release ## build/image (OCI layout) and build/image.tar: the program from
 	@scripts/set-up image
 	@scripts/image
 
-bench: release ## Speed, start and memory, in 5 minutes; TARGET="command" or PEERS=1 measures others beside it
+bench: release ## Speed, start and memory: 2 to 3 minutes a program; TARGET="command" or PEERS=1 for others beside it
 	@scripts/bench quick
 
-bench-full: release ## The same with every scenario and longer rounds; an hour or more
+bench-full: release ## The same with every scenario and longer rounds: half an hour a program
 	@scripts/bench full
 
 bench-self-test: release ## Shows that the bench sees a millisecond and a stall, and nothing where there is nothing

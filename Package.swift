@@ -1,7 +1,7 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-/// The settings of DESIGN: language mode 6 and every strictness the compiler offers.
+/// Language mode 6 and every strictness the compiler offers.
 /// `strictMemorySafety` makes each `unsafe` visible, so that a reviewer can find all of them.
 let strict: [SwiftSetting] = [
     .swiftLanguageMode(.v6),

@@ -50,7 +50,8 @@ enum Tables {
         return
             "Measured on \(machine.processor), \(machine.cores) cores, \(machine.memoryMebibytes / 1_024) GiB, "
             + "\(machine.kernel), \(machine.system); commit `\(result.commit)`, \(result.date.prefix(10)), "
-            + "\(result.extent.rawValue) run. Medians, with the least and the greatest round in brackets."
+            + "\(result.extent.rawValue) run, load average \(machine.loadBefore) before it. Medians; in brackets, "
+            + "where they follow, the least and the greatest round."
     }
 
     private static func table(of group: Scenario.Group, _ result: BenchmarkResult) -> String {
@@ -92,11 +93,12 @@ enum Tables {
 
     /// The few figures of the README, a column for each program.
     private static let summaryFigures: [(String, String, Figure)] = [
-        ("heartbeat, p50 ms", "heartbeat-c1", .latencyP50), ("question, p50 ms", "question-c1", .latencyP50),
-        ("question at 64 at once, p99 ms", "question-c64", .latencyP99),
-        ("CPU a heartbeat, ms", "heartbeat-c16", .cpuPerEvent),
+        ("heartbeat, one at a time, p50 ms", "heartbeat-c1", .latencyP50),
+        ("question, one at a time, p50 ms", "question-c1", .latencyP50),
+        ("question, 64 at once, p99 ms", "question-c64", .latencyP99),
+        ("CPU a heartbeat, 16 at once, ms", "heartbeat-c16", .cpuPerEvent),
         ("heartbeats a second, 64 at once", "heartbeat-c64", .eventsPerSecond),
-        ("registry look-up, p50 ms", "registry-exists-10000", .latencyP50),
+        ("registry look-up among 10,000 images, p50 ms", "registry-exists-10000", .latencyP50),
         ("exec to first answer, ms", "cold-answer", .firstAnswer),
         ("exec to first stored heartbeat, ms", "cold-heartbeat", .firstRow),
         ("memory idle (PSS), MiB", "memory-idle", .proportionalMemory),
