@@ -76,20 +76,28 @@ int cnet_epoll_add(int epoll, int descriptor, uint64_t data) {
     return epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event);
 }
 
-int cnet_signal_descriptor(const int *signals, int count) {
+static sigset_t set_of(const int *signals, int count) {
     sigset_t set;
     sigemptyset(&set);
     for (int i = 0; i < count; i++) sigaddset(&set, signals[i]);
+    return set;
+}
+
+int cnet_signal_descriptor(const int *signals, int count) {
+    sigset_t set = set_of(signals, count);
     signal(SIGPIPE, SIG_IGN);
     if (sigprocmask(SIG_BLOCK, &set, NULL) != 0) return -1;
     return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
 int cnet_hold_signals(const int *signals, int count) {
-    sigset_t set;
-    sigemptyset(&set);
-    for (int i = 0; i < count; i++) sigaddset(&set, signals[i]);
+    sigset_t set = set_of(signals, count);
     return sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+int cnet_let_signals_go(const int *signals, int count) {
+    sigset_t set = set_of(signals, count);
+    return sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
 // What glibc starts from it changes as it sees what is freed; once set, the thresholds are ours.

@@ -9,6 +9,9 @@ public final class HTTPClient: HTTPExchange {
     private var pools: [Pool] = []
     private var contexts: [(trust: TrustAnchors, context: TLSClientContext)] = []
     private let resolver: Resolver
+    /// How many connections to one origin there may be: all that wait for one get it, as long as there are
+    /// descriptors for all pools.
+    let connectionsPerOriginMax: Int
     private var isSweeping = false
     /// Connections opened so far, for metrics and tests.
     public private(set) var connectionsOpened = 0
@@ -22,6 +25,9 @@ public final class HTTPClient: HTTPExchange {
 
     init(resolver: Resolver) {
         self.resolver = resolver
+        let descriptors = Process.descriptorsReserved - Limits.descriptorsOfOwn
+        connectionsPerOriginMax = min(
+            Limits.connectionsPerOriginMax, max(1, descriptors / Limits.busyOriginsMax))
     }
 
     /// Sends `request` to `origin`; see `HTTPExchange`.
@@ -203,11 +209,11 @@ public final class HTTPClient: HTTPExchange {
         /// Requests that wait: what they wait at, and what they are given.
         var waiters: [Int: Turn] = [:]
 
-        init(_ origin: Origin) {
+        init(_ origin: Origin, connectionsMax: Int) {
             self.origin = origin
             hostLine = HTTPSerializer.hostLine(of: origin)
             machine = ConnectionPoolStateMachine(
-                connectionsMax: Limits.connectionsPerOriginMax, waitingMax: Limits.waitingPerOriginMax,
+                connectionsMax: connectionsMax, waitingMax: Limits.waitingPerOriginMax,
                 idleNanoseconds: origin.idleMilliseconds * 1_000_000)
         }
     }
@@ -230,7 +236,7 @@ public final class HTTPClient: HTTPExchange {
             // Origins come from configuration and the cluster's endpoint; only many moves could lead here.
             pools = pools.filter { $0.machine.count > 0 }
         }
-        let pool = Pool(origin)
+        let pool = Pool(origin, connectionsMax: connectionsPerOriginMax)
         pools = pools + [pool]
         return pool
     }

@@ -67,7 +67,7 @@ public final class HTTPServer {
         transmitter = handler.transmitter
         self.configuration = configuration
         self.limits = limits
-        let descriptorsLeft = max(8, Self.descriptorsMax - Limits.descriptorsReserved)
+        let descriptorsLeft = max(8, Process.descriptorsMax - Process.descriptorsReserved)
         connectionsMax = min(limits.connectionsMax, descriptorsLeft)
     }
 
@@ -127,7 +127,9 @@ public final class HTTPServer {
     }
 
     private func acceptWaiting(from listener: Listener) async {
+        var share = TurnShare(most: Limits.acceptsPerTurnMax)
         while true {
+            if share.isUsedUp() { await EventLoop.shared.letOthersRun() }
             let stream: ByteStream
             do throws(Errno) {
                 guard let raw = try listener.accept() else { return }
@@ -232,6 +234,7 @@ public final class HTTPServer {
     ) async throws(StreamError) -> Deadline? {
         let stream = connection.stream
         var clock = connection.clock
+        var share = TurnShare(most: Limits.requestsPerTurnMax)
         while true {
             switch machine.next() {
             case .read(let wait):
@@ -257,6 +260,7 @@ public final class HTTPServer {
                 try await stream.write(bytes, deadline: clock.bodyDeadline(limits))
             case .handle(let request):
                 connection.phase = .handling
+                if share.isUsedUp() { await EventLoop.shared.letOthersRun() }
                 let response: HTTPResponse
                 if let refusal = refusal() {
                     response = refusal
@@ -389,10 +393,25 @@ public final class HTTPServer {
         machine.releaseBody()
         end(connection)
     }
+}
 
-    private static var descriptorsMax: Int {
-        var limit = rlimit()
-        guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 1_024 }
-        return Int(min(limit.rlim_cur, 1_000_000))
+/// What one task does in one turn of the loop: at some point others are to be looked after.
+@EventLoopActor
+private struct TurnShare {
+    private let most: Int
+    private var used = 0
+    private var turnNanoseconds: UInt64 = 0
+
+    init(most: Int) { self.most = most }
+
+    /// Counts one more piece of work. Returns true where that is one too many for this turn.
+    mutating func isUsedUp() -> Bool {
+        let now = EventLoop.shared.nowNanoseconds
+        if now != turnNanoseconds {
+            turnNanoseconds = now
+            used = 0
+        }
+        used += 1
+        return used > most
     }
 }

@@ -4,6 +4,11 @@ public enum Limits {
 
     /// Events taken from the kernel in one turn: enough to amortise the call, few enough to stay fair.
     static let eventsPerTurnMax = 128
+    /// Requests that one connection is answered, of those that it has sent at once, before others are looked
+    /// after.
+    static let requestsPerTurnMax = 64
+    /// Connections that are accepted before others are looked after.
+    static let acceptsPerTurnMax = 64
     /// Without an event for so long the process rests, and memory that is free goes back to the kernel.
     public static let restMilliseconds: UInt64 = 100
     /// A body from which on the memory it takes is worth keeping for the next one.
@@ -66,8 +71,15 @@ public enum Limits {
     public static let lastHandshakesMilliseconds: UInt64 = 10
     /// What becomes of `lingerTimeoutMilliseconds` after SIGTERM.
     public static let drainLingerMilliseconds: UInt64 = 1_000
-    /// Descriptors kept back from clients: for upstream connections, the resolver, credentials' files.
-    public static let descriptorsReserved = 24
+    /// Descriptors kept back from clients, a quarter of what the process may have: for upstream connections,
+    /// the resolver, credentials' files. At least so many …
+    public static let descriptorsReservedMin = 24
+    /// … and no more than all pools can take.
+    public static let descriptorsReservedMax = 272
+    /// Those of them that are not for upstream connections.
+    static let descriptorsOfOwn = 12
+    /// Origins that many requests go to at once: two for events, one for look-ups, and one to spare.
+    static let busyOriginsMax = 4
     /// Connections over the ceiling that are answered 503 before they are closed; the rest are only closed.
     static let refusalsAtOnceMax = 8
 
@@ -77,7 +89,8 @@ public enum Limits {
     public static let answerBodyBytesMax = 8_388_608
     /// Interim (1xx) answers before the real one.
     public static let interimAnswersMax = 8
-    /// Connections to one origin at once; further requests wait for one of them.
+    /// Connections to one origin at once, or fewer where descriptors are few; further requests wait for one
+    /// of them.
     public static let connectionsPerOriginMax = 64
     /// Those of them, idle or waiting for an answer, that keep the buffers of TLS, 33 KiB each.
     public static let connectionsWithBuffersMax = 2
@@ -87,6 +100,8 @@ public enum Limits {
     public static let connectTimeoutMilliseconds: UInt64 = 5_000
     /// How long a resolved name is used without asking again.
     public static let resolvedNameMilliseconds: UInt64 = 30_000
+    /// How long a new answer is waited for where an old one is there.
+    public static let oldNameWaitMilliseconds: UInt64 = 300
     /// How long one kept upstream connection may idle: under the 90 s of a Kubernetes API server.
     public static let clusterIdleMilliseconds: UInt64 = 80_000
     /// The same towards Google, whose front ends close after 250 s and more.

@@ -18,37 +18,50 @@ final class Resolver {
         let gate = Gate()
     }
 
+    /// What a name server and the hosts file say of a name; blocks.
+    typealias LookUp = @Sendable (_ host: String, _ port: UInt16) -> [SocketAddress]
+
     /// Addresses of names that nobody is asked for: tests use them.
     private let known: [String: [String]]
+    private let freshMilliseconds: UInt64
+    private let lookUp: LookUp
     private var answers: [String: Answer] = [:]
     private var questions: [String: Question] = [:]
 
-    init(known: [String: [String]] = [:]) {
+    init(
+        known: [String: [String]] = [:], freshMilliseconds: UInt64 = Limits.resolvedNameMilliseconds,
+        lookUp: @escaping LookUp = { Resolver.lookUp($0, port: $1, passive: false) }
+    ) {
         self.known = known
+        self.freshMilliseconds = freshMilliseconds
+        self.lookUp = lookUp
     }
 
     /// The addresses of `host`, with `port` in them. Empty when it has none or none came in time.
     ///
-    /// An address is its own answer. A name's answer is kept for a while, and an old one serves when no new
-    /// one can be had: a name server in trouble then costs nothing.
+    /// An address is its own answer. A name's answer is kept for a while, and an old one serves where no new
+    /// one comes within a moment: a name server that is silent then costs that moment, and not the time that
+    /// is left for connecting.
     func addresses(of host: String, port: UInt16, deadline: Deadline) async -> [SocketAddress] {
         if let literal = SocketAddress(literal: host, port: port) { return [literal] }
         if let literals = known[host] {
             return literals.compactMap { SocketAddress(literal: $0, port: port) }
         }
         let key = "\(host):\(port)"
-        if let answer = answers[key], answer.freshUntilNanoseconds > EventLoop.shared.nowNanoseconds {
-            return answer.addresses
+        var limit = deadline
+        if let answer = answers[key] {
+            if answer.freshUntilNanoseconds > EventLoop.shared.nowNanoseconds { return answer.addresses }
+            limit = min(limit, .after(milliseconds: Limits.oldNameWaitMilliseconds))
         }
         let question = questions[key] ?? ask(host, port, key)
-        _ = await question.gate.wait(until: deadline)
+        _ = await question.gate.wait(until: limit)
         return answers[key]?.addresses ?? []
     }
 
     private func ask(_ host: String, _ port: UInt16, _ key: String) -> Question {
         let question = Question()
         questions[key] = question
-        let errand = Errand(host: host, port: port) { addresses in
+        let errand = Errand(host: host, port: port, lookUp: lookUp) { addresses in
             // The one place where another thread hands something to the loop.
             EventLoop.shared.start { [self] in answered(key, addresses) }
         }
@@ -66,8 +79,7 @@ final class Resolver {
             if answers.count >= 256 { answers.removeAll() }
             answers[key] = Answer(
                 addresses: addresses,
-                freshUntilNanoseconds: EventLoop.shared.nowNanoseconds
-                    + Limits.resolvedNameMilliseconds * 1_000_000)
+                freshUntilNanoseconds: EventLoop.shared.nowNanoseconds + freshMilliseconds * 1_000_000)
         }
         questions.removeValue(forKey: key)?.gate.open()
     }
@@ -77,11 +89,16 @@ final class Resolver {
 private final class Errand: Sendable {
     let host: String
     let port: UInt16
+    let lookUp: Resolver.LookUp
     let done: @Sendable ([SocketAddress]) -> Void
 
-    init(host: String, port: UInt16, done: @escaping @Sendable ([SocketAddress]) -> Void) {
+    init(
+        host: String, port: UInt16, lookUp: @escaping Resolver.LookUp,
+        done: @escaping @Sendable ([SocketAddress]) -> Void
+    ) {
         self.host = host
         self.port = port
+        self.lookUp = lookUp
         self.done = done
     }
 
@@ -89,7 +106,7 @@ private final class Errand: Sendable {
     /// trap here.
     nonisolated static let main: @convention(c) (UnsafeMutableRawPointer) -> Void = { raw in
         let errand = unsafe Unmanaged<Errand>.fromOpaque(raw).takeRetainedValue()
-        errand.done(Resolver.lookUp(errand.host, port: errand.port, passive: false))
+        errand.done(errand.lookUp(errand.host, errand.port))
     }
 }
 

@@ -20,7 +20,7 @@ public final class SignalSource {
 
     /// Takes over SIGTERM and SIGINT. To be called once, before any other thread starts.
     public init() throws(Errno) {
-        let signals: [CInt] = [SIGTERM, SIGINT]
+        let signals = Process.endingSignals
         let raw = try systemCall { unsafe cnet_signal_descriptor(signals, CInt(signals.count)) }
         descriptor = FileDescriptor(owning: raw)
         registration = try EventLoop.shared.register(descriptor, pending: 0)

@@ -98,7 +98,7 @@ extension SocketTests {
                     }
                 }
                 let (client, origin) = (HTTPClient(), server.origin())
-                let most = Limits.connectionsPerOriginMax
+                let most = client.connectionsPerOriginMax
                 let first = (0..<most).map { Pending(client, .get("/first-\($0)"), to: origin) }
                 while order.count < most { await EventLoop.shared.sleep(until: .after(milliseconds: 1)) }
                 let waiting = (0..<20).map { Pending(client, .get("/\($0)"), to: origin) }

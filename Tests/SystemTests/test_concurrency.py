@@ -2,6 +2,7 @@
 
 import asyncio
 import pathlib
+import resource
 
 import pytest
 
@@ -99,6 +100,22 @@ def test_more_than_can_be_handled_is_refused_with_a_hint(start, shared):
     refused = [event for event, status in zip(events, statuses) if status == 503]
     assert at_once(program.port, refused) == [200] * len(refused)
     assert shared.get("/counts")["rows.distinct"] == len(events)
+
+
+def test_where_descriptors_are_few_events_wait_for_a_connection_and_none_fails(start, shared):
+    """64 descriptors leave room for 40 clients, and for fewer connections to upstreams than all of them would open."""
+    program = start("twined-functions", "event-handler",
+                    environment={**shared.environment("event-handler"), "GOOGLE_CLOUD_PROJECT": "demo-project"},
+                    preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64)))
+    shared.wait("tokens.issued", atLeast=1)
+    shared.wait("requests.container", atLeast=1)
+    # Late, so that all of them are on their way at once.
+    shared.post("/faults", [{"service": service, "effect": "late", "delayMilliseconds": 50, "count": 40}
+                            for service in ["bigquery", "kubernetes"]])
+    events = [question(number) for number in range(1, 41)]
+    assert at_once(program.port, events) == [200] * len(events)
+    assert shared.get("/counts")["jobs.live"] == len(events)
+    assert not [line for line in log(program) if line["severity"] not in ("INFO", "DEBUG")]
 
 
 def test_tokens_revoked_under_load_cost_no_event(start, shared):

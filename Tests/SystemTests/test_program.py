@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -173,6 +174,16 @@ def test_no_core_dump_is_made(start, cloud):
     limits = open(f"/proc/{handler.process.pid}/limits").read()
     line = next(line for line in limits.splitlines() if line.startswith("Max core file size"))
     assert line.split()[4:6] == ["0", "0"]
+
+
+def test_it_may_open_as_many_descriptors_as_the_kernel_allows(start, cloud):
+    """The lower of the two limits is for programs with select(2); many systems set it to 1,024."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    handler = start("twined-functions", "event-handler", environment=cloud.environment("event-handler"),
+                    preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard)))
+    limits = open(f"/proc/{handler.process.pid}/limits").read()
+    line = next(line for line in limits.splitlines() if line.startswith("Max open files"))
+    assert line.split()[3] == line.split()[4]
 
 
 # How it lives and ends

@@ -63,8 +63,9 @@ void cnet_give_back_pages(void *begin, size_t count);
 
 /// SIGPIPE ignored; `signals` (a list of `count`) blocked and readable from the returned signalfd(2).
 int cnet_signal_descriptor(const int *signals, int count);
-/// Blocks `signals` alone: they wait until somebody reads them.
+/// Blocks `signals` alone: they wait until somebody reads them, or until they are let go again.
 int cnet_hold_signals(const int *signals, int count);
+int cnet_let_signals_go(const int *signals, int count);
 /// Memory that is freed goes back to the kernel: without this glibc learns from one large body to keep them
 /// all, and gives each thread that resolves a name a heap of its own.
 void cnet_return_memory(void);
