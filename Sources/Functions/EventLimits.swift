@@ -29,6 +29,8 @@ enum EventLimits {
     static let pushKeysPauseMilliseconds: UInt64 = 60_000
     /// How long the keys are used where the issuer does not say.
     static let pushKeysKeptSeconds: UInt64 = 300
+    /// How long they are used at least, whatever the issuer says: who waits for them can use them.
+    static let pushKeysKeptSecondsMin: UInt64 = 60
     /// How long they are used at most, whatever the issuer says.
     static let pushKeysKeptSecondsMax: UInt64 = 86_400
 

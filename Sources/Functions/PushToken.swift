@@ -208,8 +208,8 @@ final class PushVerifier {
         keys = found
         let seconds =
             CacheControl.maxAgeSeconds(response.fields["cache-control"]) ?? EventLimits.pushKeysKeptSeconds
-        expiresNanoseconds =
-            EventLoop.shared.nowNanoseconds + min(seconds, EventLimits.pushKeysKeptSecondsMax) * 1_000_000_000
+        let kept = min(max(seconds, EventLimits.pushKeysKeptSecondsMin), EventLimits.pushKeysKeptSecondsMax)
+        expiresNanoseconds = EventLoop.shared.nowNanoseconds + kept * 1_000_000_000
     }
 }
 

@@ -133,8 +133,18 @@ final class ServiceRegistry: ServiceHandler {
     // MARK: Looking up
 
     /// Looks up on behalf of all who ask the same meanwhile.
+    ///
+    /// What fails may have failed for want of its asker's time alone: who waited for it has it made anew,
+    /// once.
     private func answer(_ question: Question, _ deadline: Deadline, _ context: LogContext) async -> Answer {
-        if let known = lookups[question] { return await known.wait(until: deadline) }
+        var hasWaited = false
+        while let known = lookups[question] {
+            let answer = await known.wait(until: deadline)
+            guard case .failed(let failure) = answer, failure.mayPass, !deadline.hasPassed, !hasWaited else {
+                return answer
+            }
+            hasWaited = true
+        }
         let lookup = Lookup()
         set(lookup, of: question)
         let answer = await lookUp(question, deadline, context)

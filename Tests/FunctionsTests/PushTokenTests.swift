@@ -35,7 +35,9 @@ struct PushTokenTests {
         return token
     }
 
-    private static func keySet(_ id: String = "k1") -> HTTPResponse {
+    private static func keySet(
+        _ id: String = "k1", cacheControl: String = "public, max-age=600, must-revalidate"
+    ) -> HTTPResponse {
         let digits = Array(TestKey.modulus.utf8).filter { $0 != 0x20 && $0 != 0x0A }
         let bytes = stride(from: 0, to: digits.count, by: 2).compactMap {
             UInt8(String(decoding: digits[$0..<$0 + 2], as: UTF8.self), radix: 16)
@@ -44,7 +46,7 @@ struct PushTokenTests {
         var response = HTTPResponse.json(
             200,
             #"{"keys":[{"kty":"EC","kid":"x"},{"kty":"RSA","kid":"\#(id)","n":"\#(modulus)","e":"AQAB"}]}"#)
-        response.fields.append("Cache-Control", "public, max-age=600, must-revalidate")
+        response.fields.append("Cache-Control", cacheControl)
         return response
     }
 
@@ -150,6 +152,16 @@ struct PushTokenTests {
         let token = try Self.token()
         let outcome = try await Self.verdicts([token, token, token]) { _ in .success(Self.keySet("another")) }
         #expect(outcome.verdicts == Array(repeating: .refused(.unknownKey), count: 3))
+        #expect(outcome.questions.count == 1)
+    }
+
+    @Test("keys that are not to be kept at all are used for a minute")
+    func keysOfNoAge() async throws {
+        let token = try Self.token()
+        let outcome = try await Self.verdicts([token, token]) { _ in
+            .success(Self.keySet(cacheControl: "max-age=0"))
+        }
+        #expect(outcome.verdicts == [.accepted, .accepted])
         #expect(outcome.questions.count == 1)
     }
 
