@@ -91,6 +91,7 @@ public enum Service {
             return ExitStatus.configuration
         case .check(let kind, let asJSON):
             Process.forbidCoreDumps()
+            Process.letSignalsEndIt()
             return check(kind, asJSON: asJSON, environment)
         case .run(let kind):
             return run(kind, environment, wrap)

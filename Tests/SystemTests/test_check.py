@@ -1,6 +1,8 @@
 """`check`: what it finds wrong, what it says to do, and that it changes nothing."""
 
 import json
+import signal
+import socket
 import subprocess
 
 import pytest
@@ -187,6 +189,23 @@ def test_wrong_settings_are_findings_too(cloud):
 def test_a_cluster_without_the_endpoint_that_is_asked_for_is_told_apart(cloud):
     failed = failures(cloud, "event-handler", KUBERNETES_ENDPOINT="dns")
     assert "KUBERNETES_ENDPOINT" in failed["gke cluster"]["remedy"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_check_ends_by_a_signal_while_it_waits_for_an_upstream(cloud, number):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        environment = {**cloud.environment("event-handler"), "GCE_METADATA_HOST": address, "GCE_METADATA_IP": address}
+        process = subprocess.Popen([PROGRAM, "check", "event-handler"], env=environment, stdout=subprocess.DEVNULL)
+        try:
+            silent.settimeout(PATIENCE_SECONDS)
+            connection, _ = silent.accept()
+            process.send_signal(number)
+            assert process.wait(PATIENCE_SECONDS) == -number
+            connection.close()
+        finally:
+            process.kill()
+            process.wait()
 
 
 def test_wrong_arguments_of_check_are_exit_64(cloud):
