@@ -111,7 +111,7 @@ public final class HTTPClient: HTTPExchange {
         knownPool(for: origin)?.machine.hasIdle(nowNanoseconds: EventLoop.shared.nowNanoseconds) ?? false
     }
 
-    /// Closes every idle connection, and forgets TLS sessions: a cluster has moved, or its authority changed.
+    /// Closes every idle connection, and forgets TLS sessions; see `HTTPExchange`.
     public func forget(_ origin: Origin) {
         guard let pool = knownPool(for: origin) else { return }
         pool.isForgotten = true

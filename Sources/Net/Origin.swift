@@ -95,6 +95,10 @@ public protocol HTTPExchange: AnyObject, Sendable {
     /// Whether a connection to `origin` is idle, so that `prepareConnection` would do nothing.
     func hasIdleConnection(to origin: Origin) -> Bool
 
+    /// Closes what is open to `origin`, as far as it is idle; what is not is closed after its answer. For an
+    /// origin that will not be used any more.
+    func forget(_ origin: Origin)
+
     /// Frees what idle connections keep of memory for the next request.
     func giveBackBuffers()
 }
@@ -110,6 +114,9 @@ extension HTTPExchange {
 
     /// None that is known of.
     public func hasIdleConnection(to origin: Origin) -> Bool { false }
+
+    /// Nothing to close.
+    public func forget(_ origin: Origin) {}
 
     /// Nothing to free.
     public func giveBackBuffers() {}

@@ -106,6 +106,43 @@ struct ClusterTests {
         #expect(throws: ClusterError.self) { try description(endpoint: endpoint).origin(.auto) }
     }
 
+    @Test("a cluster that has moved is left: connections to where it was are closed, once")
+    func moved() async throws {
+        let answers = ["203.0.113.7", "203.0.113.7", "203.0.113.9", "203.0.113.9"].map { address in
+            let certificate = String(decoding: Base64.encode(Array(authority.utf8)), as: UTF8.self)
+            return #"{"endpoint":"\#(address)","masterAuth":{"clusterCaCertificate":"\#(certificate)"}}"#
+        }
+        let (hosts, forgotten) = try await LoopSupport.run {
+            var asked = 0
+            let exchange = FakeExchange { _, _ in
+                defer { asked += 1 }
+                return .success(.json(200, answers[asked]))
+            }
+            let log = Log.silent()
+            let caller = UpstreamCaller(exchange: exchange, log: log)
+            let token = AccessToken(log: log) { _ in
+                FetchedToken(Array("tok".utf8), lifetimeMilliseconds: 3_600_000).map { .success($0) }
+                    ?? .failure(.failed("no token"))
+            }
+            let parts = ServiceParts(
+                exchange: exchange, caller: caller, token: token,
+                project: ProjectLookup(known: "p", credentials: nil, caller: caller), log: log)
+            let endpoint = Endpoint(service: "container", universeDomain: "googleapis.com")
+            let id = try #require(ClusterID("projects/p/locations/l/clusters/c".utf8))
+            let cluster = Cluster(
+                id: id, choice: .auto, api: GoogleAPI(endpoint, parts, quotaProjectID: nil), log: log)
+            var hosts: [String] = []
+            for _ in answers {
+                let origin = try await cluster.origin(deadline: .after(milliseconds: 10_000))
+                hosts.append(origin.host)
+                cluster.forget(origin)
+            }
+            return (hosts, exchange.forgotten.map(\.host))
+        }
+        #expect(hosts == ["203.0.113.7", "203.0.113.7", "203.0.113.9", "203.0.113.9"])
+        #expect(forgotten == ["203.0.113.7"])
+    }
+
     @Test("an address without the cluster's authority is an error, and so is an authority that is no base64")
     func authorityMissing() {
         for body in [

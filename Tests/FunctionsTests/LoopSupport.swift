@@ -41,6 +41,7 @@ final class FakeExchange: HTTPExchange {
 
     private(set) var sent: [Sent] = []
     private(set) var prepared: [Origin] = []
+    private(set) var forgotten: [Origin] = []
     private let answer: Answer
 
     init(_ answer: @escaping Answer) {
@@ -53,6 +54,8 @@ final class FakeExchange: HTTPExchange {
         sent.append(Sent(request: request, origin: origin, nanoseconds: deadline.remainingNanoseconds))
         return try await answer(request, origin).get()
     }
+
+    func forget(_ origin: Origin) { forgotten.append(origin) }
 
     func prepareConnection(to origin: Origin, deadline: Deadline) async {
         prepared.append(origin)

@@ -40,6 +40,8 @@ final class Cluster {
     private let log: Log
     private let questionMilliseconds: UInt64
     private var known: Known?
+    /// What GKE said last.
+    private var lastOrigin: Origin?
     private var question: Question?
 
     init(
@@ -104,6 +106,8 @@ final class Cluster {
                     origin: origin,
                     refreshFromNanoseconds: now + EventLimits.clusterRefreshMilliseconds * 1_000_000,
                     expiresNanoseconds: now + EventLimits.clusterKeptMilliseconds * 1_000_000)
+                if let lastOrigin, lastOrigin != origin { api.forget(lastOrigin) }
+                lastOrigin = origin
             } else if case .failure(let error) = result {
                 log.write(.warning, "the cluster's endpoint cannot be had") { line in
                     line.field("reason", error.description)

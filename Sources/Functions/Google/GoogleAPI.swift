@@ -42,6 +42,9 @@ final class GoogleAPI {
             fields: prepared.fields(authorization, hasBody: !body.isEmpty), body: body)
     }
 
+    /// Closes the connections to another origin, which this service said to be in use and is no more.
+    func forget(_ other: Origin) { exchange.forget(other) }
+
     /// Opens a connection, so that a call that follows finds one.
     func prepare(deadline: Deadline) async {
         await exchange.prepareConnection(to: origin, deadline: deadline)
