@@ -61,7 +61,8 @@ enum Judgement {
             outcome.goal.atMost.map { "≤ \(Terminal.number($0))" }
             ?? outcome.goal.atLeast.map { "≥ \(Terminal.number($0))" } ?? ""
         let title = outcome.goal.title + (outcome.goal.reference.map { ", ratio to \($0)" } ?? "")
-        return [title, Terminal.number(outcome.value), bound, outcome.isReached ? "reached" : "MISSED"]
+        let value = Terminal.number(outcome.value) + Terminal.range(outcome.rounds)
+        return [title, value, bound, outcome.isReached ? "reached" : "MISSED"]
     }
 
     private static func line(_ comparison: Comparison) -> [String] {

@@ -31,7 +31,11 @@ enum MemoryExperiments {
                 Clock.sleep(milliseconds: settlingMilliseconds)
                 if count > 0 {
                     let load = Load(.closed(concurrency: 16), seconds: longSeconds, eventsMax: count)
-                    measurement.fill(try session.run(load, mixed(session)))
+                    let result = try session.run(load, mixed(session))
+                    guard result.errorCount == 0, result.events > 0 else {
+                        throw BenchError("\(session.program.name), \(count) events: \(result.errors)")
+                    }
+                    measurement.fill(result)
                     // The connections stay: a front end keeps its own as well.
                     Clock.sleep(milliseconds: settlingMilliseconds)
                 }

@@ -40,6 +40,9 @@ enum OverloadExperiments {
     {
         let closed = Load(.closed(concurrency: capacityConcurrency), seconds: seconds)
         let calm = try session.run(closed, EventExperiments.source(.heartbeat, session))
+        guard calm.events > 0 else {
+            throw BenchError("\(session.program.name) answered nothing as it should: \(calm.errors)")
+        }
         let capacity = Double(calm.events) / calm.seconds
         let offered = min(capacity * factor, offeredMax)
 
@@ -51,7 +54,7 @@ enum OverloadExperiments {
         let after = try session.run(closed, EventExperiments.source(.heartbeat, session))
         measurement.fill(flood)
         measurement.figures[.capacity] = capacity
-        measurement.figures[.offered] = offered
+        measurement.figures[.offered] = Double(flood.sent) / seconds
         measurement.figures[.goodput] = Double(flood.events) / seconds
         measurement.figures[.goodputShare] = Double(flood.events) / seconds / capacity * 100
         measurement.figures[.refusalsPerSecond] = Double(flood.refusals.count) / seconds
@@ -64,7 +67,9 @@ enum OverloadExperiments {
             measurement.figures[.recovery] =
                 connecting + Double(steps) * Double(LoadResult.stepNanoseconds) / 1e6
         } else {
+            // As long as it was watched, at least.
             measurement.errors["did not recover"] = 1
+            measurement.figures[.recovery] = connecting + after.seconds * 1_000
         }
     }
 

@@ -7,6 +7,13 @@ struct ProcessTree {
         var user: UInt64
         var system: UInt64
         var total: UInt64
+
+        /// What was added since `earlier`; nil where it is less, because a process took its time with it.
+        func since(_ earlier: Times) -> Times? {
+            guard user >= earlier.user, system >= earlier.system, total >= earlier.total else { return nil }
+            return Times(
+                user: user - earlier.user, system: system - earlier.system, total: total - earlier.total)
+        }
     }
 
     let root: Int32

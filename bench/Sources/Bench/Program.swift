@@ -44,6 +44,13 @@ struct Program: Equatable {
         return (try? file.seekToEnd()).map(Int.init)
     }
 
+    /// An empty folder.
+    private static func noAuthorities() throws -> String {
+        let path = NSTemporaryDirectory() + "twined-bench-no-authorities"
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        return path
+    }
+
     /// Starts it as a function of the cloud. Does not wait for anything.
     func launch(_ function: Function, cloud: Cloud, logs: String?) throws -> (
         process: ChildProcess, port: UInt16
@@ -54,6 +61,9 @@ struct Program: Equatable {
         environment["HOST"] = "127.0.0.1"
         environment["PORT"] = "\(port)"
         environment["FUNCTION_TARGET"] = function.target
+        // Else a program in Go reads all the authorities of the machine besides SSL_CERT_FILE, and the others
+        // do not.
+        environment["SSL_CERT_DIR"] = try Self.noAuthorities()
         let file = logs.map { "\($0)/\(name).log" } ?? "/dev/null"
         let log = open(file, O_CREAT | O_APPEND | O_WRONLY | O_CLOEXEC, 0o600)
         if log < 0 { throw BenchError("\(file): \(Errno(number: errno))") }

@@ -75,6 +75,8 @@ struct RunCommand: ParsableCommand {
             cloud: try setting.cloud(), programs: programs, logs: setting.logs, result: result)
         runner.finished = { scenario, result in
             print("\n" + Terminal.scenario(scenario, result))
+            // What has been measured is kept, whatever ends the run.
+            do { try Outputs.write(result, to: URL(fileURLWithPath: output)) } catch { print("! \(error)") }
             // A person watches; what is buffered says nothing.
             fflush(nil)
         }

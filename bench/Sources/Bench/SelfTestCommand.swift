@@ -57,9 +57,24 @@ struct SelfTestCommand: ParsableCommand {
             let found = verdict(of: figure, itself)
             return ("a program beside itself is the same: \(found.text)", found.verdict == .same)
         }
-        let slower = verdict(of: .latencyP50, Comparison.between(results[0], and: results[2]))
+        let comparisons = Comparison.between(results[0], and: results[2])
+        let slower = verdict(of: .latencyP50, comparisons)
+        let added = comparisons.first { $0.figure == .latencyP50 }.map { $0.after.median - $0.before.median }
+        let cost = results[0].spread(of: .cpuPerEvent, scenario: scenario.name, target: program.name)?.median
+        let calls = results[0].spread(
+            of: .upstreamCallsPerEvent, scenario: scenario.name, target: program.name)
         return same + [
-            ("one whose upstream takes 1 ms longer is worse: \(slower.text)", slower.verdict == .worse)
+            ("one whose upstream takes 1 ms longer is worse: \(slower.text)", slower.verdict == .worse),
+            // The local cloud's timers are exact; what is woken takes its time.
+            (
+                "by about that millisecond: \(Terminal.number(added ?? 0)) ms",
+                added.map { 0.9...1.6 ~= $0 } ?? false
+            ),
+            (
+                "a heartbeat takes time on a processor, less than a millisecond: "
+                    + "\(Terminal.number(cost ?? 0)) ms", cost.map { $0 > 0.005 && $0 < 1 } ?? false
+            ),
+            ("and one upstream call: \(Terminal.number(calls?.median ?? 0))", calls?.median == 1),
         ]
     }
 

@@ -59,10 +59,12 @@ final class Session {
         try process?.terminate()
     }
 
-    /// The process that is there, or a new one.
+    /// The process that is there, or a new one. One that has ended by itself is not replaced: figures of a
+    /// fresh process would stand where those of a used one should.
     func running() throws -> ChildProcess {
-        if let process, !process.hasEnded { return process }
-        return try start()
+        guard let process else { return try start() }
+        if process.hasEnded { throw BenchError("\(program.name) \(process.ending) between two measurements") }
+        return process
     }
 
     // MARK: Single requests
@@ -101,9 +103,9 @@ final class Session {
         while true {
             let count = recv(socket.descriptor, &piece, piece.count, 0)
             if count < 0, errno == EINTR { continue }
-            guard count > 0 else { throw BenchError("\(program.name) gave no answer") }
-            let answer = try parser.next(piece[..<count])
+            let answer = count > 0 ? try parser.next(piece[..<count]) : parser.end()
             if let answer { return answer.status }
+            guard count > 0 else { throw BenchError("\(program.name) gave no answer") }
         }
     }
 
@@ -158,9 +160,12 @@ final class Session {
         }
         measurement.fill(result)
         let events = Double(result.events)
-        measurement.figures[.cpuPerEvent] = Double(after.total - before.total) / 1e6 / events
-        measurement.figures[.userCPUPerEvent] = Double(after.user - before.user) / 1e6 / events
-        measurement.figures[.systemCPUPerEvent] = Double(after.system - before.system) / 1e6 / events
+        guard let cost = after.since(before) else {
+            throw BenchError("\(program.name): processes of its tree ended, and took their CPU time along")
+        }
+        measurement.figures[.cpuPerEvent] = Double(cost.total) / 1e6 / events
+        measurement.figures[.userCPUPerEvent] = Double(cost.user) / 1e6 / events
+        measurement.figures[.systemCPUPerEvent] = Double(cost.system) / 1e6 / events
         measurement.figures[.upstreamCallsPerEvent] = Double(now.calls - upstream.calls) / events
         measurement.figures[.newConnectionsPerThousandEvents] =
             Double(now.connections - upstream.connections) / events * 1_000

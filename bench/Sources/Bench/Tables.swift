@@ -82,7 +82,7 @@ enum Tables {
         let rows = outcomes.map { outcome in
             [
                 outcome.goal.title + (outcome.goal.reference.map { ", ratio to \($0)" } ?? ""),
-                Terminal.number(outcome.value),
+                Terminal.number(outcome.value) + Terminal.range(outcome.rounds),
                 outcome.goal.atMost.map { "≤ \(Terminal.number($0))" }
                     ?? outcome.goal.atLeast.map { "≥ \(Terminal.number($0))" } ?? "",
                 outcome.isReached ? "yes" : "no",

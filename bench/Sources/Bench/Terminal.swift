@@ -24,9 +24,12 @@ enum Terminal {
     }
 
     /// A median with its range: `0.112 (0.109–0.120)`.
-    static func spread(_ spread: Spread) -> String {
-        if spread.count == 1 || spread.minimum == spread.maximum { return number(spread.median) }
-        return "\(number(spread.median)) (\(number(spread.minimum))–\(number(spread.maximum)))"
+    static func spread(_ spread: Spread) -> String { number(spread.median) + range(spread) }
+
+    /// The range alone, behind a space; nothing where there is none.
+    static func range(_ spread: Spread) -> String {
+        if spread.count == 1 || spread.minimum == spread.maximum { return "" }
+        return " (\(number(spread.minimum))–\(number(spread.maximum)))"
     }
 
     /// Columns as wide as their widest cell; all but the first are aligned to the right.

@@ -38,6 +38,9 @@ enum TroubleExperiments {
             warmUp: { session in _ = try session.run(load, EventExperiments.source(.heartbeat, session)) },
             measure: { session, measurement in
                 let alone = try session.run(load, EventExperiments.source(.heartbeat, session))
+                guard alone.events > 0 else {
+                    throw BenchError("\(session.program.name) answered nothing as it should: \(alone.errors)")
+                }
                 let slow = try SlowClients(count: slowClients, port: session.port)
                 let source = try EventExperiments.source(.heartbeat, session)
                 try session.measure(load, source, into: &measurement, beside: slow)

@@ -63,14 +63,29 @@ void clinux_forget(pid_t process) {
     }
 }
 
-static void end_processes(int number) {
+static void signal_processes(int number) {
     for (int index = 0; index < processes_most; index++) {
         if (processes[index] != 0) {
-            (void)kill(-processes[index], SIGTERM);
-            (void)kill(-processes[index], SIGCONT);
+            (void)kill(-processes[index], number);
         }
     }
+}
+
+static void end_processes(int number) {
+    signal_processes(SIGTERM);
+    signal_processes(SIGCONT);
+    // Who does not end by itself in a while is ended.
+    struct timespec pause = {.tv_sec = 2};
+    (void)nanosleep(&pause, NULL);
+    signal_processes(SIGKILL);
     _exit(128 + number);
+}
+
+// A mistake of ours: nothing is to live on, and then the program ends as it would have.
+static void end_processes_at_once(int number) {
+    signal_processes(SIGKILL);
+    (void)signal(number, SIG_DFL);
+    (void)raise(number);
 }
 
 void clinux_end_processes_on_signals(void) {
@@ -80,6 +95,11 @@ void clinux_end_processes_on_signals(void) {
     (void)sigaction(SIGTERM, &action, NULL);
     (void)sigaction(SIGHUP, &action, NULL);
     (void)sigaction(SIGPIPE, &action, NULL);
+    action.sa_handler = end_processes_at_once;
+    (void)sigaction(SIGILL, &action, NULL);
+    (void)sigaction(SIGTRAP, &action, NULL);
+    (void)sigaction(SIGABRT, &action, NULL);
+    (void)sigaction(SIGSEGV, &action, NULL);
 }
 
 static uint64_t now(void) {

@@ -63,6 +63,9 @@ package struct AnswerParser {
         return try bytes.withUnsafeBytes { bytes in try next(bytes, &position) }
     }
 
+    /// Whether nothing but the connection's end can end the answer that is being read.
+    package var endsWithConnection: Bool { state == .untilEnd }
+
     /// The connection has ended. Returns the answer that its end completes.
     package mutating func end() -> Answer? {
         guard state == .untilEnd else { return nil }

@@ -37,6 +37,14 @@ final class Connection {
         isBusy = false
     }
 
+    /// Whether the other side has ended it while nothing was on its way. Asked for, since the event that said
+    /// so may have come with the last answer.
+    var hasEnded: Bool {
+        guard let socket, isConnected else { return false }
+        var byte: UInt8 = 0
+        return recv(socket.descriptor, &byte, 1, CInt(MSG_PEEK | MSG_DONTWAIT)) == 0
+    }
+
     /// Notes that `request` is on its way from now on; what can be written is.
     func begin(intended: UInt64, now: UInt64) -> Step {
         isBusy = true
@@ -97,7 +105,8 @@ final class Connection {
             } catch {
                 return .ended("malformed answer")
             }
-            if count < buffer.count { return .none }
+            // What ends with its connection ends with what may be there already.
+            if count < buffer.count, !parser.endsWithConnection { return .none }
         }
     }
 

@@ -59,7 +59,7 @@ package final class Generator {
         try prepare(load)
         while true {
             now = Clock.now()
-            if now < end, !isExhausted { try sendWhatIsDue() }
+            if maySend { try sendWhatIsDue() }
             if isOver { break }
             try wait()
         }
@@ -86,6 +86,8 @@ package final class Generator {
         precondition(count > 0 && count <= Self.connectionsMax, "a load has from 1 to 60,000 connections")
         while connections.count > count { retire() }
         while connections.count < count { try add() }
+        // Kept connections that the server has closed since the last load are opened anew; that is no error.
+        for connection in connections where connection.hasEnded { connection.close() }
         try connectAll()
         start = Clock.now()
         result.start = start
@@ -98,10 +100,17 @@ package final class Generator {
         }
     }
 
+    /// Requests that were due before the end and found no free connection are still sent for a while: left
+    /// out, they would be the very ones that were hurt.
+    private var maySend: Bool {
+        if isExhausted { return false }
+        if now < end { return true }
+        return schedule?.next != nil && now <= end + UInt64(load.drainSeconds * 1e9)
+    }
+
     private var isOver: Bool {
         if busy > 0 { return now > end + UInt64(load.drainSeconds * 1e9) }
         if isExhausted { return true }
-        // Requests that were due before the end and found no free connection are still sent.
         if let schedule { return schedule.next == nil || now > end + UInt64(load.drainSeconds * 1e9) }
         return now >= end
     }
@@ -167,7 +176,8 @@ package final class Generator {
             isExhausted = true
             return nil
         }
-        return schedule == nil ? now : schedule?.take(at: now)
+        // Of a closed loop it is now: what was done since the last wait for other answers is no part of it.
+        return schedule == nil ? Clock.now() : schedule?.take(at: now)
     }
 
     private func freeConnection() throws -> Int? {
@@ -224,7 +234,7 @@ package final class Generator {
         }
         // Not after all answers of one wait: clients that send in step make the server and its upstreams work
         // in turns where they could work at once.
-        if now < end, !isExhausted { try sendWhatIsDue() }
+        if maySend { try sendWhatIsDue() }
     }
 
     private func take(_ step: Connection.Step, of connection: Connection) throws {

@@ -45,6 +45,22 @@ package struct BenchmarkResult: Codable, Equatable, Sendable {
         Spread(rounds(of: scenario, target: target).compactMap { $0.figures[figure] })
     }
 
+    /// A figure of one target over that of another, for each round that both have: what slows the machine
+    /// down for a while is in both.
+    package func ratio(of figure: Figure, scenario: String, target: String, to reference: String) -> Spread? {
+        let others = Dictionary(
+            rounds(of: scenario, target: reference).compactMap { round in
+                round.figures[figure].map { (round.round, $0) }
+            }, uniquingKeysWith: { first, _ in first })
+        return Spread(
+            rounds(of: scenario, target: target).compactMap { round in
+                guard let own = round.figures[figure], let other = others[round.round], other != 0 else {
+                    return nil
+                }
+                return own / other
+            })
+    }
+
     /// The figures that were measured in a scenario, in the order of their declaration.
     package func figures(of scenario: String) -> [Figure] {
         let found = Set(measurements.filter { $0.scenario == scenario }.flatMap(\.figures.keys))

@@ -31,7 +31,7 @@ package struct Comparison: Equatable, Sendable {
     /// `after` over `before`; nil where `before` is zero.
     package var ratio: Double? { before.median == 0 ? nil : after.median / before.median }
 
-    /// Whether every round of one lies beyond every round of the other.
+    /// Whether every round of one lies beyond every round of the other, outliers left out.
     package var isOutsideSpread: Bool { !before.overlaps(after) }
 
     package var verdict: Verdict {

@@ -28,10 +28,13 @@ package struct Goal: Codable, Equatable, Sendable {
         package let own: Spread
         /// Nil where the goal is a value.
         package let reference: Spread?
+        /// What was measured in the single rounds: values, or ratios to the reference's same round.
+        package let rounds: Spread
 
-        /// What is held against the goal: the ratio of the medians, or the median.
+        /// What is held against the goal: the ratio of the medians, or the median; of what must never happen
+        /// the worst round.
         package var value: Double {
-            guard let reference else { return own.median }
+            guard let reference else { return goal.atMost == 0 ? own.maximum : own.median }
             return reference.median == 0 ? .infinity : own.median / reference.median
         }
 
@@ -69,11 +72,15 @@ package struct Goal: Codable, Equatable, Sendable {
             guard let own = result.spread(of: goal.figure, scenario: goal.scenario, target: target) else {
                 return nil
             }
-            guard let name = goal.reference else { return Outcome(goal: goal, own: own, reference: nil) }
+            guard let name = goal.reference else {
+                return Outcome(goal: goal, own: own, reference: nil, rounds: own)
+            }
             guard name != target,
-                let reference = result.spread(of: goal.figure, scenario: goal.scenario, target: name)
+                let reference = result.spread(of: goal.figure, scenario: goal.scenario, target: name),
+                let rounds = result.ratio(
+                    of: goal.figure, scenario: goal.scenario, target: target, to: name)
             else { return nil }
-            return Outcome(goal: goal, own: own, reference: reference)
+            return Outcome(goal: goal, own: own, reference: reference, rounds: rounds)
         }
     }
 }

@@ -1,5 +1,6 @@
 import Glibc
 import LoadGenerator
+import Synchronization
 import Testing
 
 /// A server of a few lines on a thread of its own: answers each request with the next of some texts.
@@ -8,6 +9,12 @@ private final class ScriptedServer: @unchecked Sendable {
     let port: UInt16
     private let listener: CInt
     private let answers: [String]
+    private let closed = Mutex(0)
+
+    /// Waits until it has closed a connection.
+    func waitUntilClosed() {
+        while closed.withLock({ $0 }) == 0 { usleep(1_000) }
+    }
 
     init(answers: [String]) throws {
         self.answers = answers
@@ -37,7 +44,8 @@ private final class ScriptedServer: @unchecked Sendable {
         pthread_detach(thread)
     }
 
-    /// Serves one connection after the other until all answers were given. An empty answer closes.
+    /// Serves one connection after the other until all answers were given. An empty answer closes, one that
+    /// contains "close" does so afterwards, and one with "X-Late" takes its time.
     private func serve() {
         var left = answers[...]
         while !left.isEmpty {
@@ -47,10 +55,12 @@ private final class ScriptedServer: @unchecked Sendable {
             while let answer = left.first, recv(connection, &piece, piece.count, 0) > 0 {
                 left = left.dropFirst()
                 if answer.isEmpty { break }
+                if answer.contains("X-Late") { usleep(400_000) }
                 _ = send(connection, answer, answer.utf8.count, CInt(MSG_NOSIGNAL))
                 if answer.contains("close") { break }
             }
             close(connection)
+            closed.withLock { $0 += 1 }
         }
         close(listener)
     }
@@ -86,6 +96,39 @@ struct GeneratorTests {
         #expect(result.events == 4)
         #expect(result.errors.values.reduce(0, +) == 1)
         #expect(result.sent == 5)
+    }
+
+    @Test("an answer without a length ends with its connection, as those of HTTP/1.0 do")
+    func endsWithConnection() throws {
+        let old = "HTTP/1.0 200 OK\r\nConnection: close\r\n\r\nall of it"
+        let result = try run([old, old, old], 3)
+        #expect(result.events == 3)
+        #expect(result.errors.isEmpty)
+    }
+
+    @Test("a connection that the server closes between two loads is opened anew, and is no error")
+    func closedBetweenLoads() throws {
+        let kept = "HTTP/1.1 200 OK\r\nX-Note: close\r\nContent-Length: 0\r\n\r\n"
+        let server = try ScriptedServer(answers: [kept, Self.ok])
+        let source = ListedRequests([Array("GET / HTTP/1.1\r\nHost: a\r\n\r\n".utf8)])
+        let generator = try Generator(port: server.port, source: source)
+        let first = try generator.run(Load(.closed(concurrency: 1), seconds: 20, eventsMax: 1))
+        server.waitUntilClosed()
+        let second = try generator.run(Load(.closed(concurrency: 1), seconds: 20, eventsMax: 1))
+        #expect(first.errors.isEmpty && second.errors.isEmpty)
+    }
+
+    @Test("requests that were due before the end of an open loop are sent and counted, however late")
+    func dueBeforeTheEnd() throws {
+        let late = "HTTP/1.1 200 OK\r\nX-Late: yes\r\nContent-Length: 0\r\n\r\n"
+        // The first answer is late; what was due meanwhile has one connection, and is sent after the end.
+        let server = try ScriptedServer(answers: [late] + [String](repeating: Self.ok, count: 9))
+        let source = ListedRequests([Array("GET / HTTP/1.1\r\nHost: a\r\n\r\n".utf8)])
+        let load = Load(.open(perSecond: 50, connectionsMax: 1), seconds: 0.2)
+        let result = try Generator(port: server.port, source: source).run(load)
+        #expect(result.errors.isEmpty)
+        #expect(result.events == 10)
+        #expect(result.latency.milliseconds(50) > 200)
     }
 
     @Test("a server that is gone ends the load")

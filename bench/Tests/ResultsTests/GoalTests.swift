@@ -21,6 +21,18 @@ struct GoalTests {
         #expect(outcome(goal, own: 1, reference: 4)?.value == 0.25)
     }
 
+    @Test("the rounds of a ratio are paired: what slows both down is in none of them")
+    func paired() throws {
+        let goal = Goal(
+            title: "p50", scenario: "heartbeat-c1", figure: .latencyP50, reference: "go", atMost: 0.6)
+        var result = Example.result(p50: [1, 2, 4], targets: ["own", "go"])
+        for index in result.measurements.indices where result.measurements[index].target == "go" {
+            result.measurements[index].figures[.latencyP50]? *= 2
+        }
+        let outcome = try #require(Goal.outcomes([goal], of: "own", in: result).first)
+        #expect(outcome.rounds.minimum == 0.5 && outcome.rounds.maximum == 0.5 && outcome.rounds.count == 3)
+    }
+
     @Test("a value is held against its number, and at least means at least")
     func value() {
         let most = Goal(title: "p50", scenario: "heartbeat-c1", figure: .latencyP50, atMost: 1)
@@ -28,6 +40,17 @@ struct GoalTests {
         #expect(outcome(most, own: 1.01, reference: 9)?.isReached == false)
         let least = Goal(title: "p50", scenario: "heartbeat-c1", figure: .latencyP50, atLeast: 1)
         #expect(outcome(least, own: 0.9, reference: 9)?.isReached == false)
+    }
+
+    @Test("what must never happen is held against the worst round, not the median")
+    func never() throws {
+        let goal = Goal(title: "lost", scenario: "heartbeat-c1", figure: .latencyP50, atMost: 0)
+        func reached(_ rounds: [Double]) throws -> Bool {
+            let result = Example.result(p50: rounds, targets: ["own"])
+            return try #require(Goal.outcomes([goal], of: "own", in: result).first).isReached
+        }
+        #expect(try reached([0, 0, 0]))
+        #expect(try !reached([0, 1, 0]))
     }
 
     @Test("a goal whose figure or reference was not measured has no outcome")

@@ -20,6 +20,16 @@ struct SpreadTests {
         #expect(spread.count == 3)
     }
 
+    @Test("of ten rounds and more an outlier at each end does not make two spreads overlap")
+    func outliers() throws {
+        func spread(_ values: [Double]) throws -> Spread { try #require(Spread(values)) }
+        let low = (0..<20).map { 1 + Double($0) / 100 }
+        let high = low.map { $0 + 1 }
+        #expect(try !spread(low + [9]).overlaps(spread(high + [0])))
+        #expect(try spread(low + [9, 9, 9]).overlaps(spread(high)))
+        #expect(try spread([1, 1, 9]).overlaps(spread([2, 2, 2])), "of few rounds each counts")
+    }
+
     @Test("a figure that nobody measured has no spread")
     func empty() { #expect(Spread([]) == nil) }
 }
