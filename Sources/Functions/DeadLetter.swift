@@ -2,8 +2,11 @@ internal import JSON
 
 /// A message that can never be stored, as it is published on the dead-letter topic.
 enum DeadLetter {
-    /// The message unchanged, with what is known of it in three attributes more. Where Pub/Sub could not take
-    /// it as it is, the whole request travels as data. Nil where Pub/Sub can take neither.
+    private static let prefix = "twined-dead-letter-"
+
+    /// The message unchanged, with what is known of it in three attributes more, in place of those that it
+    /// has as a dead letter already. Where Pub/Sub could not take it as it is, the whole request travels as
+    /// data. Nil where Pub/Sub can take neither.
     static func message(of message: PubSubMessage, requestBody: [UInt8], reason: String) -> OutgoingMessage? {
         var letter: OutgoingMessage
         let orderingKey = message.orderingKey.map(Array.init)
@@ -17,10 +20,12 @@ enum DeadLetter {
                 )
             }
             guard pairs.allSatisfy({ isAllowed($0.name, $0.value) }) else { return nil }
-            letter = OutgoingMessage(data: message.data, attributes: pairs, orderingKey: orderingKey)
+            letter = OutgoingMessage(
+                data: message.data, attributes: pairs.filter { !$0.name.starts(with: prefix.utf8) },
+                orderingKey: orderingKey)
         } else {
             letter = OutgoingMessage(data: requestBody, attributes: [], orderingKey: orderingKey)
-            letter.attributes.append((Array("twined-dead-letter-form".utf8), Array("request".utf8)))
+            letter.attributes.append((Array("\(prefix)form".utf8), Array("request".utf8)))
         }
         append("reason", Array(reason.utf8)[...], to: &letter)
         append("subscription", message.subscription, to: &letter)
@@ -40,7 +45,7 @@ enum DeadLetter {
         guard let value, !value.isEmpty else { return }
         letter.attributes.append(
             (
-                Array("twined-dead-letter-\(name)".utf8),
+                Array("\(prefix)\(name)".utf8),
                 Array(value.prefix(EventLimits.attributeValueBytesMax))
             ))
     }

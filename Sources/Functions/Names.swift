@@ -86,14 +86,19 @@ struct ServiceName: ProvenText {
 }
 
 /// A revision that a question can be sent to: `namespace/name:tag`, both of `[a-z0-9]+(-[a-z0-9]+)*`.
+///
+/// Its name is part of that of an image, which must not be longer than 255 characters: a Pod with a longer
+/// one is taken and never starts (NameTotalLengthMax of the grammar that container runtimes share).
 struct ServiceRevision: ProvenText {
+    static let nameLengthMax = 255
+
     let text: String
     /// What follows the last colon.
     let tag: ImageTag
 
     init?(_ bytes: some Collection<UInt8>) {
         // Neither a tag nor a hyphenated name holds a colon or a slash: a second one is refused there.
-        guard let colon = bytes.firstIndex(of: 0x3A),
+        guard let colon = bytes.firstIndex(of: 0x3A), bytes[..<colon].count <= Self.nameLengthMax,
             let tag = ImageTag(bytes[bytes.index(after: colon)...]),
             let slash = bytes[..<colon].firstIndex(of: 0x2F),
             Grammar.isHyphenated(bytes[..<slash]),

@@ -41,6 +41,13 @@ struct CallFailure: Error, Equatable, Sendable {
         if case .noToken = result.last { upstream = "credentials" }
     }
 
+    /// An answer says by its status that something is done, and in its body nothing that can be read.
+    init(unreadable result: UpstreamResult) {
+        reason = "an answer that cannot be read"
+        status = result.status
+        attempts = result.attempts
+    }
+
     /// The cluster was to be called, and where it is could not be had from GKE.
     init(_ error: ClusterError) {
         reason = error.description

@@ -83,12 +83,13 @@ public final class HTTPClient: HTTPExchange {
             }
             release(connection, to: pool, isReusable: false)
             if case .failed(let reason) = machine.state { failure = reason }
-            guard connection.isReused, !hasRepeated, !machine.hasReceived, failure == .connectionLost else {
-                throw failure
-            }
-            hasRepeated = true
-            // Its neighbours idled as long: the next request should not find them closed one by one.
+            guard connection.isReused, !machine.hasReceived, [.connectionLost, .timedOut].contains(failure)
+            else { throw failure }
+            // Its neighbours idled as long: the next request should not find them closed, or dead in silence,
+            // one by one.
             for connection in pool.machine.takeIdle() { end(connection) }
+            if hasRepeated || failure == .timedOut { throw failure }
+            hasRepeated = true
             isFresh = true
         }
     }

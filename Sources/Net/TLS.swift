@@ -119,21 +119,23 @@ final class TLSClientContext {
 
     // MARK: Anchors
 
-    /// SSL_CERT_FILE, else SSL_CERT_DIR, else the system's directory of hashed names: a directory costs one
-    /// file for each anchor that is used, a bundle all of them (14 ms) at start.
+    /// Those of SSL_CERT_FILE and SSL_CERT_DIR, where either is set, else the system's directory of hashed
+    /// names: a directory costs one file for each anchor that is used, a bundle all of them (14 ms) at start.
     private func loadSystemAnchors() throws(TLSConfigurationError) {
+        var isSet = false
         if let file = Self.environment("SSL_CERT_FILE") {
             guard unsafe X509_STORE_load_file(anchors, file) == 1 else {
                 throw TLSConfigurationError(reason: "SSL_CERT_FILE: \(OpenSSL.takeReason())")
             }
-            return
+            isSet = true
         }
         if let directory = Self.environment("SSL_CERT_DIR") {
             guard unsafe X509_STORE_load_path(anchors, directory) == 1 else {
                 throw TLSConfigurationError(reason: "SSL_CERT_DIR: \(OpenSSL.takeReason())")
             }
-            return
+            isSet = true
         }
+        if isSet { return }
         for directory in ["/etc/ssl/certs", "/usr/lib/ssl/certs"] where unsafe access(directory, R_OK) == 0 {
             guard unsafe X509_STORE_load_path(anchors, directory) == 1 else { continue }
             return

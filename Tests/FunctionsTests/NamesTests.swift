@@ -30,13 +30,14 @@ func serviceRevision() {
         ServiceRevision.self,
         takes: [
             "octue/another-service:1.0.0", "a/b:c", "0/1:2", "a-b-c/d-e:_x.Y-z",
-            "a/b:" + String(repeating: "t", count: 128),
+            "a/b:" + String(repeating: "t", count: 128), "a/" + String(repeating: "n", count: 253) + ":1",
         ],
         refuses: hostile + [
             "octue/svc", "octue/svc:", "octue/svc:1.0:2", "host:5000/svc", "a/b/c:1", "/b:1", "a/:1", "A/b:1",
             "a_b/c:1", "a--b/c:1", "-a/b:1",
             "a-/b:1", "a/b:.1", "a/b:-1", "a/b: 1", "a/b:1 ", "a.b/c:1", "a/b:1/2", "a/b:é",
             "a/b:" + String(repeating: "t", count: 129), "a/b@sha256:1",
+            "a/" + String(repeating: "n", count: 254) + ":1",
         ])
     #expect(ServiceRevision("octue/svc:1.0.0")?.tag.text == "1.0.0")
 }

@@ -164,6 +164,30 @@ extension SocketTests {
             }
         }
 
+        @Test("that has died in silence costs one attempt: the next one does not try its neighbours")
+        func diedInSilence() async throws {
+            try await onLoop {
+                var first = 0
+                let server = try ScriptedServer { peer in
+                    _ = await peer.readRequest()
+                    first += 1
+                    // Three at once, so that there are three connections.
+                    while first < 3 { await EventLoop.shared.sleep(until: .after(milliseconds: 1)) }
+                    await peer.send(answer("\(peer.number)"))
+                    // From here on it takes everything and says nothing, as a machine that has gone does.
+                    await peer.readToEnd()
+                }
+                let (client, origin) = (HTTPClient(), server.origin())
+                let pending = (0..<3).map { _ in Pending(client, .get, to: origin) }
+                for each in pending { #expect(await each.outcome().error == nil) }
+                let outcome = await client.outcome(to: origin, deadline: .after(milliseconds: 100))
+                #expect(outcome.error == .timedOut)
+                #expect(await client.outcome(to: origin).summary == "200 3")
+                client.forget(origin)
+                await server.close()
+            }
+        }
+
         @Test("is not used again after bytes that came while it idled", arguments: [false, true])
         func unaskedBytes(isSecure: Bool) async throws {
             try await onLoop {

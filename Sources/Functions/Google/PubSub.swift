@@ -33,7 +33,17 @@ final class PubSubTopic {
         }
         let result = await api.call(
             .pubSub, .post, target, body: Self.body(message), deadline: deadline, context: context)
-        return result.reaction == .done ? nil : CallFailure(result)
+        if result.reaction != .done { return CallFailure(result) }
+        return Self.hasIdentifier(result.response?.body ?? []) ? nil : CallFailure(unreadable: result)
+    }
+
+    /// Whether an answer names the message that was published: `{"messageIds": ["…"]}`.
+    private static func hasIdentifier(_ body: [UInt8]) -> Bool {
+        guard let answer = try? JSONDocument(parsing: body).root, let identifiers = answer["messageIds"]
+        else {
+            return false
+        }
+        return identifiers.isArray && !identifiers.isEmpty
     }
 
     /// A topic's own project goes before the program's. A topic's id may hold `%`, `+` and `~`.
