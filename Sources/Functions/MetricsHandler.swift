@@ -74,7 +74,7 @@ extension Service {
             return readings
         }
         let metricsServer = HTTPServer(
-            handler: handler, configuration: .init(host: settings.host, port: port))
+            handler: handler, configuration: .init(host: settings.host, port: port, isForFew: true))
         try metricsServer.listen()
         // It goes on while what is in flight is finished, and ends with the program.
         EventLoop.shared.start { await metricsServer.run() }

@@ -186,6 +186,7 @@ public final class ByteStream {
             tls.keepInput()
             holdOutput()
         }
+        var fruitless = 0
         while true {
             if tls.hasInput {
                 switch try unsafe tls.read(into: Self.plaintext) {
@@ -200,8 +201,20 @@ public final class ByteStream {
             }
             // Cut off without a farewell: RFC 8446 section 6.1.
             if reachedEnd { throw .closed }
-            guard let count = try receiveAvailable() else { return false }
+            fruitless += 1
+            if fruitless > Limits.fruitlessReadsMax { throw .tls("one record after the other without data") }
+            guard let count = try receiveAvailable() else {
+                try limitUnsent()
+                return false
+            }
             if count > 0 { unsafe tls.feed(UnsafeRawBufferPointer(rebasing: Self.scratch[..<count])) }
+        }
+    }
+
+    /// What a peer makes TLS say grows with what it sends, and is not taken where it reads nothing.
+    private func limitUnsent() throws(StreamError) {
+        if unsafe unsent.count + TLSSession.output.count > Limits.unsentTLSBytesMax {
+            throw .tls("more to be answered than the peer takes")
         }
     }
 

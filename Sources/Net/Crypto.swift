@@ -102,6 +102,14 @@ public final class RSAPublicKey: Sendable {
         let made = unsafe copenssl_rsa_public_key(modulus, modulus.count, exponent, exponent.count)
         ERR_clear_error()
         guard let key = unsafe made else { return nil }
+        // Leading zeros make no key longer.
+        let significant = exponent.drop { $0 == 0 }
+        guard unsafe EVP_PKEY_get_bits(key) >= 2_048, significant != [1], let last = significant.last,
+            last % 2 == 1
+        else {
+            unsafe EVP_PKEY_free(key)
+            return nil
+        }
         unsafe self.key = key
     }
 

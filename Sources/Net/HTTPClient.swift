@@ -167,10 +167,10 @@ public final class HTTPClient: HTTPExchange {
                 return false
             }
             if rest.isEmpty, stream.hasFlushed { return true }
-            if try await stream.waitForEither(deadline: deadline),
-                try stream.readAvailable(into: &machine), !machine.isReceiving
-            {
-                return false
+            guard try await stream.waitForEither(deadline: deadline) else { continue }
+            // An answer may have come in several records.
+            while try stream.readAvailable(into: &machine) {
+                if !machine.isReceiving { return false }
             }
         }
     }

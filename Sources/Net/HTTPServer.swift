@@ -23,16 +23,20 @@ public final class HTTPServer {
         public var tls: TLSServerContext?
         /// A handler's deadline, counted from the complete head.
         public var requestTimeoutMilliseconds: UInt64
+        /// Whether it is there for a few clients beside a server for many, such as a scraper: it may have 16
+        /// connections and buffer 1 MiB of requests.
+        public var isForFew: Bool
 
         /// A configuration.
         public init(
             host: String = "0.0.0.0", port: UInt16 = 8080, tls: TLSServerContext? = nil,
-            requestTimeoutMilliseconds: UInt64 = 55_000
+            requestTimeoutMilliseconds: UInt64 = 55_000, isForFew: Bool = false
         ) {
             self.host = host
             self.port = port
             self.tls = tls
             self.requestTimeoutMilliseconds = requestTimeoutMilliseconds
+            self.isForFew = isForFew
         }
     }
 
@@ -41,7 +45,7 @@ public final class HTTPServer {
     private let transmitter: (any TransmittingHandler)?
     private let configuration: Configuration
     private let limits: ServerLimits
-    private let budget = BodyBudget(bytesMax: Limits.bufferedBodyBytesMax)
+    private let budget: RequestBudget
     private var listener: Listener?
     private var connections: [ObjectIdentifier: ServerConnection] = [:]
     private var refusals = 0
@@ -68,7 +72,11 @@ public final class HTTPServer {
         self.configuration = configuration
         self.limits = limits
         let descriptorsLeft = max(8, Process.descriptorsMax - Process.descriptorsReserved)
-        connectionsMax = min(limits.connectionsMax, descriptorsLeft)
+        let few = max(2, min(Limits.connectionsForFewMax, Process.descriptorsMax / 16))
+        connectionsMax = min(limits.connectionsMax, configuration.isForFew ? few : descriptorsLeft)
+        budget = RequestBudget(
+            bytesMax: configuration.isForFew
+                ? Limits.bufferedRequestBytesForFewMax : Limits.bufferedRequestBytesMax)
     }
 
     /// The port it listens on.
@@ -81,7 +89,7 @@ public final class HTTPServer {
     var parkedConnectionCount: Int { connections.values.count { $0.isParked } }
 
     /// How many bytes of bodies are held.
-    var bodyBytesHeld: Int { budget.bytesUsed }
+    var requestBytesHeld: Int { budget.bytesUsed }
 
     /// Binds and listens: from here on the kernel accepts connections.
     public func listen() throws(ListenError) {
@@ -194,7 +202,7 @@ public final class HTTPServer {
         } catch {
             // The client has gone or broke TLS: nobody is left to be told.
         }
-        machine.releaseBody()
+        machine.releaseBytes()
         end(connection)
     }
 
@@ -234,8 +242,9 @@ public final class HTTPServer {
     ) async throws(StreamError) -> Deadline? {
         let stream = connection.stream
         var clock = connection.clock
-        var share = TurnShare(most: Limits.requestsPerTurnMax)
+        var share = TurnShare(most: Limits.stepsPerTurnMax)
         while true {
+            if share.isUsedUp() { await EventLoop.shared.letOthersRun() }
             switch machine.next() {
             case .read(let wait):
                 connection.phase = wait == .idle ? .idle : .reading
@@ -260,7 +269,6 @@ public final class HTTPServer {
                 try await stream.write(bytes, deadline: clock.bodyDeadline(limits))
             case .handle(let request):
                 connection.phase = .handling
-                if share.isUsedUp() { await EventLoop.shared.letOthersRun() }
                 let response: HTTPResponse
                 if let refusal = refusal() {
                     response = refusal
@@ -273,7 +281,7 @@ public final class HTTPServer {
                     requestsInFlight -= 1
                 }
                 if stream.isClosed { throw .closed }  // The drain has answered in the handler's place.
-                connection.phase = .reading
+                connection.phase = .answering
                 let bytes = machine.answer(response, date: date(), closes: isDraining)
                 let deadline = Deadline.after(milliseconds: limits.answerTimeoutMilliseconds)
                 if let transmitter {
@@ -390,7 +398,7 @@ public final class HTTPServer {
     private func cut(_ connection: ServerConnection) {
         guard connection.isParked else { return connection.stream.close() }
         var machine = connection.takeMachine()
-        machine.releaseBody()
+        machine.releaseBytes()
         end(connection)
     }
 }

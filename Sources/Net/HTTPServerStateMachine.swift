@@ -1,7 +1,8 @@
 internal import CHTTP
 
-/// How many bytes of bodies all connections hold together, and how many they may.
-final class BodyBudget {
+/// How many bytes of requests that are not answered yet all connections hold together, and how many they may:
+/// bodies, and heads and pipelined requests that lie in a connection's buffer.
+final class RequestBudget {
     let bytesMax: Int
     private(set) var bytesUsed = 0
 
@@ -56,6 +57,8 @@ struct HTTPServerStateMachine: ByteReceiver {
     /// A request whose body is being read.
     private final class Incoming {
         let head: ParsedHead
+        /// Whether its bytes are taken of the budget: it waits for its body.
+        var isHeadHeld = false
         var reader: BodyReader
         var sentContinue = false
 
@@ -75,17 +78,22 @@ struct HTTPServerStateMachine: ByteReceiver {
     }
 
     private let limits: MessageLimits
-    private let budget: BodyBudget
-    private var bodyBytesHeld = 0
+    private let budget: RequestBudget
+    /// What the request that is read or answered has of the budget.
+    private var requestBytesHeld = 0
+    /// What `unread` has of it.
+    private var unreadBytesHeld = 0
     private var state = State.idle
     private var scanner = HeadScanner()
     private var unread: [UInt8] = []
     private var unreadAt = 0
     private var peerEnded = false
+    /// Whether the request that is being read is HEAD.
+    private var isHead = false
     /// The status of the refusal that `next` gave, if it gave one.
     private(set) var refusedStatus: Int?
 
-    init(limits: MessageLimits = MessageLimits(), budget: BodyBudget) {
+    init(limits: MessageLimits = MessageLimits(), budget: RequestBudget) {
         self.limits = limits
         self.budget = budget
     }
@@ -99,7 +107,22 @@ struct HTTPServerStateMachine: ByteReceiver {
             if case .closing = state { return }
             if taken < buffer.count { unsafe unread.append(contentsOf: buffer[taken...]) }
         }
+        holdUnread()
     }
+
+    /// Takes of the budget what `unread` has grown by, or gives back.
+    private mutating func holdUnread() {
+        let grown = unread.count - unreadBytesHeld
+        if grown == 0 { return }
+        if grown < 0 {
+            budget.giveBack(-grown)
+        } else if !budget.take(grown) {
+            return refuse(status: 503, Self.tooManyBytes)
+        }
+        unreadBytesHeld = unread.count
+    }
+
+    private static let tooManyBytes = "too many bytes are being received; try again later"
 
     /// Takes what belongs to the request that is being read. Returns how many bytes these were.
     private mutating func take(_ bytes: UnsafeBufferPointer<UInt8>) -> Int {
@@ -125,6 +148,7 @@ struct HTTPServerStateMachine: ByteReceiver {
     mutating func timeOut() {
         switch state {
         case .idle: state = .closing
+        case .head where hasEmptyLineOnly: state = .closing
         case .head: state = .refusing(status: 408, text: "the head did not come in time")
         case .body: state = .refusing(status: 408, text: "the body did not come in time")
         case .handling, .refusing, .closing: break
@@ -148,7 +172,9 @@ struct HTTPServerStateMachine: ByteReceiver {
                 state = .head
             case .head:
                 takeUnread()
-                if case .head = state { return peerEnded ? endedEarly() : .read(.head) }
+                guard case .head = state else { break }
+                if hasEmptyLineOnly { return peerEnded ? close() : .read(.idle) }
+                return peerEnded ? endedEarly() : .read(.head)
             case .body(let incoming):
                 takeUnread()
                 if case .body = state { return bodyAction(incoming) }
@@ -161,6 +187,14 @@ struct HTTPServerStateMachine: ByteReceiver {
         }
     }
 
+    /// Whether nothing has come but an empty line, or a part of one, which may stand before a request and is
+    /// none itself (RFC 9112 section 2.2).
+    private var hasEmptyLineOnly: Bool {
+        let count = unread.count - unreadAt
+        guard count <= 2, count > 0, unread[unreadAt] == UInt8(ascii: "\r") else { return false }
+        return count == 1 || unread[unreadAt + 1] == UInt8(ascii: "\n")
+    }
+
     /// Serialises the answer to the request of the last `Action.handle`.
     ///
     /// `closes`: the connection ends with this answer, whatever the client asked for.
@@ -168,7 +202,8 @@ struct HTTPServerStateMachine: ByteReceiver {
         guard case .handling(let isHead, let keepsAlive, let minorVersion) = state else {
             preconditionFailure("an answer without a request")
         }
-        releaseBody()
+        releaseRequest()
+        self.isHead = false
         let delimitedByEnd =
             response.framing == .close || (response.framing == .chunked && minorVersion == 0)
         let stays = keepsAlive && !closes && !delimitedByEnd
@@ -176,6 +211,7 @@ struct HTTPServerStateMachine: ByteReceiver {
         if unreadAt == unread.count {
             unread = []  // An idle connection holds no buffer.
             unreadAt = 0
+            holdUnread()
         }
         return HTTPSerializer.response(
             response, date: date, omitsBody: isHead, stays: stays,
@@ -201,6 +237,7 @@ struct HTTPServerStateMachine: ByteReceiver {
             return 0
         }
         let framing = parsed.framing
+        isHead = parsed[parsed.head.method].equals("HEAD")
         if framing.has_content_length, framing.content_length > UInt64(limits.bodyBytesMax) {
             state = .refusing(status: 413, text: "the body is over \(limits.bodyBytesMax) bytes")
         } else if framing.chunked {
@@ -231,6 +268,7 @@ struct HTTPServerStateMachine: ByteReceiver {
             unread.removeSubrange(..<unreadAt)
             unreadAt = 0
         }
+        holdUnread()
     }
 
     // MARK: Bodies
@@ -245,13 +283,17 @@ struct HTTPServerStateMachine: ByteReceiver {
             state = .refusing(status: error.status, text: error.text)
             return bytes.count
         }
-        let count = incoming.reader.body.count - before
+        var count = incoming.reader.body.count - before
+        if !incoming.reader.isComplete, !incoming.isHeadHeld {
+            incoming.isHeadHeld = true
+            count += incoming.head.byteCount
+        }
         if incoming.reader.byteCountMin > limits.bodyBytesMax {
             state = .refusing(status: 413, text: "the body is over \(limits.bodyBytesMax) bytes")
         } else if !budget.take(count) {
-            state = .refusing(status: 503, text: "too many bytes are being received; try again later")
+            state = .refusing(status: 503, text: Self.tooManyBytes)
         } else {
-            bodyBytesHeld += count
+            requestBytesHeld += count
         }
         return taken
     }
@@ -269,7 +311,9 @@ struct HTTPServerStateMachine: ByteReceiver {
     private mutating func request(_ parsed: ParsedHead, _ body: [UInt8]) -> HTTPRequest {
         let method = HTTPMethod(parsed[parsed.head.method])
         let framing = parsed.framing
-        let keepsAlive = !framing.close && (parsed.head.version_minor >= 1 || framing.keep_alive)
+        // What follows CONNECT is meant for a tunnel, and there is none.
+        let keepsAlive =
+            !framing.close && method != .connect && (parsed.head.version_minor >= 1 || framing.keep_alive)
         state = .handling(
             isHead: method == .head, keepsAlive: keepsAlive, minorVersion: parsed.head.version_minor)
         return HTTPRequest(
@@ -299,29 +343,35 @@ struct HTTPServerStateMachine: ByteReceiver {
     private mutating func refuse(_ status: Int, _ text: String) -> Action {
         _ = close()
         refusedStatus = status
-        return .refuse(Self.refusal(status: status, text: text))
+        return .refuse(Self.refusal(status: status, text: text, omitsBody: isHead))
     }
 
     private mutating func close() -> Action {
-        releaseBody()
+        releaseBytes()
         state = .closing
         unread = []
         unreadAt = 0
         return .close
     }
 
-    /// Gives the bytes of this connection's body back to the common budget.
-    mutating func releaseBody() {
-        budget.giveBack(bodyBytesHeld)
-        bodyBytesHeld = 0
+    private mutating func releaseRequest() {
+        budget.giveBack(requestBytesHeld)
+        requestBytesHeld = 0
+    }
+
+    /// Gives the bytes that this connection holds back to the common budget: it is over.
+    mutating func releaseBytes() {
+        releaseRequest()
+        budget.giveBack(unreadBytesHeld)
+        unreadBytesHeld = 0
     }
 
     /// A refusal: short plain text, and the connection ends.
-    static func refusal(status: Int, text: String) -> [UInt8] {
+    static func refusal(status: Int, text: String, omitsBody: Bool = false) -> [UInt8] {
         var response = HTTPResponse.text(status, text + "\n")
         if status == 503 { response.fields.append("Retry-After", "1") }
         return HTTPSerializer.response(
-            response, date: HTTPSerializer.date(), omitsBody: false, stays: false, saysKeepAlive: false,
+            response, date: HTTPSerializer.date(), omitsBody: omitsBody, stays: false, saysKeepAlive: false,
             delimitedByEnd: false)
     }
 }

@@ -4,9 +4,9 @@ public enum Limits {
 
     /// Events taken from the kernel in one turn: enough to amortise the call, few enough to stay fair.
     static let eventsPerTurnMax = 128
-    /// Requests that one connection is answered, of those that it has sent at once, before others are looked
+    /// Steps of one connection (64 KiB read, a request answered) that need no wait, before others are looked
     /// after.
-    static let requestsPerTurnMax = 64
+    static let stepsPerTurnMax = 64
     /// Connections that are accepted before others are looked after.
     static let acceptsPerTurnMax = 64
     /// Without an event for so long the process rests, and memory that is free goes back to the kernel.
@@ -28,8 +28,13 @@ public enum Limits {
     public static let bodyBytesMax = 16_777_216
     /// Chunk extensions and trailers of one body together, 400.
     public static let chunkOverheadBytesMax: UInt32 = 16_384
-    /// Bodies buffered on all connections together, 503: four of the largest.
-    public static let bufferedBodyBytesMax = 67_108_864
+    /// Bodies, heads and pipelined requests buffered on all connections together, 503: four of the largest
+    /// bodies.
+    public static let bufferedRequestBytesMax = 67_108_864
+    /// The same of a server for few, such as that of the metrics.
+    public static let bufferedRequestBytesForFewMax = 1_048_576
+    /// Connections to a server for few, or fewer where descriptors are few.
+    public static let connectionsForFewMax = 16
     /// Connections from clients at once; more are answered 503 and closed.
     public static let connectionsMax = 12_000
     /// Requests being handled at once, 503.
@@ -94,6 +99,12 @@ public enum Limits {
     public static let connectionsPerOriginMax = 64
     /// Those of them, idle or waiting for an answer, that keep the buffers of TLS, 33 KiB each.
     public static let connectionsWithBuffersMax = 2
+    /// Reads of a TLS connection that bring nothing for the application (records of TLS itself, such as key
+    /// updates, which OpenSSL answers without end) before the connection is given up. Each is at most 64 KiB.
+    static let fruitlessReadsMax = 16
+    /// Bytes that TLS may have to send while a peer sends and takes nothing: four times what is encrypted at
+    /// once.
+    static let unsentTLSBytesMax = 262_144
     /// Requests that wait for a connection to one origin.
     public static let waitingPerOriginMax = 4_096
     /// To resolve a name, connect, and finish the TLS handshake.

@@ -5,6 +5,8 @@ final class ServerConnection {
         case idle
         case reading
         case handling
+        /// An answer is being sent: nothing may come between its bytes.
+        case answering
         case closing
     }
 
@@ -15,7 +17,7 @@ final class ServerConnection {
     private var machine: HTTPServerStateMachine?
     var clock = RequestClock()
 
-    init(stream: ByteStream, budget: BodyBudget) {
+    init(stream: ByteStream, budget: RequestBudget) {
         self.stream = stream
         machine = HTTPServerStateMachine(budget: budget)
     }

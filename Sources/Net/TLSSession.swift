@@ -183,6 +183,8 @@ final class TLSSession {
         OpenSSL.clearErrors()
         let count = unsafe bytes.withUnsafeBytes { unsafe SSL_write(ssl, $0.baseAddress, CInt($0.count)) }
         if count > 0 { return Int(count) }
+        // What was made before is of this session, and the output is common to all.
+        Self.clearOutput()
         throw .tls(OpenSSL.takeReason())
     }
 

@@ -108,7 +108,7 @@ enum FuzzMessages {
     private static func serve(_ pieces: [ArraySlice<UInt8>]) -> [String] {
         var limits = MessageLimits()
         limits.bodyBytesMax = 65_536
-        let budget = BodyBudget(bytesMax: 1 << 20)
+        let budget = RequestBudget(bytesMax: 1 << 20)
         var machine = HTTPServerStateMachine(limits: limits, budget: budget)
         var events: [String] = []
         var rest = pieces[...]

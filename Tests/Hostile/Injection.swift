@@ -139,7 +139,7 @@ final class Attack {
     private func serve(_ attack: HostileRequest) async {
         let handler = attack.isLookup ? registry : eventHandler
         let name = attack.isLookup ? "registry" : "event handler"
-        var machine = HTTPServerStateMachine(budget: BodyBudget(bytesMax: Limits.bufferedBodyBytesMax))
+        var machine = HTTPServerStateMachine(budget: RequestBudget(bytesMax: Limits.bufferedRequestBytesMax))
         machine.receive(attack.bytes.span)
         machine.receiveEnd()
         while true {

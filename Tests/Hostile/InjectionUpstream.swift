@@ -149,7 +149,7 @@ final class HostileUpstream: HTTPExchange {
 
     /// A server reads exactly this one request, with known fields; a token only goes out over TLS.
     private func checkMessage(_ bytes: [UInt8], _ request: HTTPRequest, _ origin: Origin) {
-        var server = HTTPServerStateMachine(budget: BodyBudget(bytesMax: 1 << 30))
+        var server = HTTPServerStateMachine(budget: RequestBudget(bytesMax: 1 << 30))
         server.receive(bytes.span)
         guard case .handle(let read) = server.next() else {
             return check(false, "a server can read it: \(shown(bytes))")

@@ -144,7 +144,7 @@ enum Work {
     private static func requests(_ text: String, piece: Int) -> () -> Void {
         let bytes = Array(text.utf8)
         return {
-            var machine = HTTPServerStateMachine(budget: BodyBudget(bytesMax: 1 << 30))
+            var machine = HTTPServerStateMachine(budget: RequestBudget(bytesMax: 1 << 30))
             var at = 0
             while true {
                 switch machine.next() {

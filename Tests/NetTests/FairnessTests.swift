@@ -36,7 +36,7 @@ extension SocketTests {
                 await other.send(get("/other"))
                 _ = await other.readRequest()
                 let place = try #require(running.handler.targets.firstIndex(of: "/other"))
-                #expect(place <= 2 * Limits.requestsPerTurnMax)
+                #expect(place <= 2 * Limits.stepsPerTurnMax)
                 for _ in 0..<1_000 { _ = await greedy.readRequest() }
                 #expect(running.handler.targets.count == 1_003)
                 greedy.close()

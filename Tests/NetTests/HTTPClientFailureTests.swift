@@ -66,6 +66,29 @@ extension SocketTests {
             }
         }
 
+        @Test("A peer that updates its TLS keys without end is given up before its wishes pile up")
+        func keyUpdates() async throws {
+            try await onLoop {
+                let place = try Place(isSecure: true)
+                let context = try #require(place.context)
+                let batchesMax = 800
+                var batches = 0
+                let server = try ScriptedServer(tls: context) { peer in
+                    _ = await peer.readRequest()
+                    while !peer.hasEnded, batches < batchesMax {
+                        batches += 1
+                        for _ in 0..<50 { context.updateKeys() }
+                        await peer.send([])
+                        await EventLoop.shared.sleep(until: .after(milliseconds: 1))
+                    }
+                }
+                let outcome = await HTTPClient().outcome(to: place.origin(of: server))
+                #expect(outcome.error == .connectionLost)
+                await server.close()
+                #expect(batches < batchesMax, "it would have gone on")
+            }
+        }
+
         /// Two framings that end where they say, and none that the connection's end could complete.
         static let answers = [
             "HTTP/1.1 200 OK\r\nServer: s\r\nContent-Length: 11\r\n\r\nhello world",

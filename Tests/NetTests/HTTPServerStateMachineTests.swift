@@ -8,7 +8,7 @@ private struct Transcript {
     var events: [String] = []
     var machine: HTTPServerStateMachine
 
-    init(budget: BodyBudget = BodyBudget(bytesMax: 1 << 20), limits: MessageLimits = MessageLimits()) {
+    init(budget: RequestBudget = RequestBudget(bytesMax: 1 << 20), limits: MessageLimits = MessageLimits()) {
         machine = HTTPServerStateMachine(limits: limits, budget: budget)
     }
 
@@ -189,7 +189,7 @@ struct HTTPServerStateMachineTests {
 
     @Test("HTTP/1.0 closes after its answer unless it asks to be kept, and gets no chunks")
     func http10() {
-        var machine = HTTPServerStateMachine(budget: BodyBudget(bytesMax: 100))
+        var machine = HTTPServerStateMachine(budget: RequestBudget(bytesMax: 100))
         machine.receive("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\nGET / HTTP/1.0\r\n\r\n")
         guard case .handle = machine.next() else { return #expect(Bool(false), "no request") }
         let kept = text(machine.answer(.text(200, "a"), date: []))
@@ -206,7 +206,7 @@ struct HTTPServerStateMachineTests {
 
     @Test("the answer to HEAD has the length of the body and no body; 204 has neither")
     func headAndNoContent() {
-        var machine = HTTPServerStateMachine(budget: BodyBudget(bytesMax: 100))
+        var machine = HTTPServerStateMachine(budget: RequestBudget(bytesMax: 100))
         machine.receive("HEAD / HTTP/1.1\r\nHost: h\r\n\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n")
         guard case .handle = machine.next() else { return #expect(Bool(false), "no request") }
         let head = text(machine.answer(.text(200, "abc"), date: []))
@@ -218,16 +218,109 @@ struct HTTPServerStateMachineTests {
         #expect(empty.hasSuffix("\r\n\r\n"))
     }
 
+    @Test("heads that are not complete, or wait for their body, count in the common budget as well")
+    func headsInTheBudget() {
+        let budget = RequestBudget(bytesMax: 100_000)
+        let long = String(repeating: "X: \(String(repeating: "x", count: 9_996))\r\n", count: 6)
+        var (one, two) = (Transcript(budget: budget), Transcript(budget: budget))
+        one.feed("GET / HTTP/1.1\r\nHost: h\r\n\(long)".utf8)
+        #expect(one.events.isEmpty && budget.bytesUsed > 60_000)
+        two.feed("GET / HTTP/1.1\r\nHost: h\r\n\(long)".utf8)
+        #expect(two.events == ["refuse 503"])
+        two.run()
+        #expect(two.events.last == "close" && budget.bytesUsed < 61_000)
+        one.feed("\r\n".utf8)
+        #expect(one.events == ["GET / "] && budget.bytesUsed == 0)
+        one.feed("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\(long)\r\nhel".utf8)
+        #expect(budget.bytesUsed > 60_000)
+        one.feed("lo".utf8)
+        #expect(one.events == ["GET / ", "POST / hello"] && budget.bytesUsed == 0)
+    }
+
+    @Test("requests that wait for the answer before them count in it until they are read")
+    func pipelinedInTheBudget() {
+        let budget = RequestBudget(bytesMax: 100_000)
+        var machine = HTTPServerStateMachine(budget: budget)
+        machine.receive(Array(String(repeating: "GET / HTTP/1.1\r\nHost: h\r\n\r\n", count: 1_000).utf8))
+        #expect(budget.bytesUsed > 20_000)
+        for _ in 0..<1_000 {
+            guard case .handle = machine.next() else {
+                Issue.record("a request is missing")
+                return
+            }
+            _ = machine.answer(HTTPResponse.text(200, "ok"), date: [])
+        }
+        #expect(budget.bytesUsed == 0)
+        machine.receive(Array("GET / HT".utf8))
+        machine.releaseBytes()
+        #expect(budget.bytesUsed == 0)
+    }
+
+    @Test("an empty line alone is no request: an idle connection stays one", arguments: ["\r\n", "\r"])
+    func emptyLine(_ line: String) {
+        for ends in [false, true] {
+            var transcript = Transcript()
+            transcript.feed("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nX\(line)".utf8)
+            #expect(transcript.events == ["POST / X"])
+            guard case .read(.idle) = transcript.machine.next() else {
+                Issue.record("it waits for the rest of a request")
+                return
+            }
+            if ends { transcript.machine.receiveEnd() } else { transcript.machine.timeOut() }
+            transcript.run()
+            #expect(transcript.events == ["POST / X", "close"])
+        }
+    }
+
+    @Test("a refusal of HEAD has no body (RFC 9110 section 9.3.2)")
+    func refusedHead() throws {
+        for (method, hasBody) in [("HEAD", false), ("GET", true)] {
+            var machine = HTTPServerStateMachine(budget: RequestBudget(bytesMax: 1 << 20))
+            machine.receive(Array("\(method) / HTTP/1.1\r\nHost: h\r\nContent-Length: 16777217\r\n\r\n".utf8))
+            guard case .refuse(let bytes) = machine.next() else {
+                Issue.record("it is not refused")
+                return
+            }
+            #expect(text(bytes).hasPrefix("HTTP/1.1 413"))
+            #expect(text(bytes).hasSuffix("\r\n\r\n") != hasBody)
+        }
+    }
+
+    @Test("what is refused after HEAD was answered is refused with a body")
+    func afterHead() {
+        var machine = HTTPServerStateMachine(budget: RequestBudget(bytesMax: 1 << 20))
+        machine.receive(Array("HEAD / HTTP/1.1\r\nHost: h\r\n\r\nnonsense\r\n".utf8))
+        guard case .handle = machine.next() else {
+            Issue.record("HEAD is not handled")
+            return
+        }
+        _ = machine.answer(HTTPResponse.text(200, "ok"), date: [])
+        guard case .refuse(let bytes) = machine.next() else {
+            Issue.record("it is not refused")
+            return
+        }
+        #expect(!text(bytes).hasSuffix("\r\n\r\n"))
+    }
+
+    @Test("after CONNECT, which is answered no tunnel, nothing is read as a request")
+    func connect() {
+        var transcript = Transcript()
+        transcript.feed("CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n".utf8)
+        #expect(transcript.events.count == 2 && transcript.events.last == "close")
+    }
+
     @Test("bodies beyond the common budget are refused 503, and an answered request gives its bytes back")
     func budget() {
-        let budget = BodyBudget(bytesMax: 10)
+        let head = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 8\r\n\r\n"
+        // The head counts while it waits for its body.
+        let budget = RequestBudget(bytesMax: head.utf8.count + 10)
         var first = Transcript(budget: budget)
-        first.feed("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 8\r\n\r\n1234567".utf8)
-        #expect(budget.bytesUsed == 7)
+        first.feed("\(head)1234567".utf8)
+        #expect(budget.bytesUsed == head.utf8.count + 7)
         var second = Transcript(budget: budget)
         second.feed("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\n1234".utf8)
         #expect(second.events == ["refuse 503"])
-        #expect(budget.bytesUsed == 7)
+        #expect(budget.bytesUsed == head.utf8.count + 7)
         first.feed("8".utf8)
         #expect(first.events == ["POST / 12345678"])
         #expect(budget.bytesUsed == 0)

@@ -43,6 +43,17 @@ final class TLSPeerContext {
         precondition(SSL_CTX_set_session_id_context(context, name, UInt32(name.count)) == 1)
     }
 
+    /// The session of the last handshake, alive as long as its stream is open.
+    private var latest: OpaquePointer?
+
+    /// Updates the keys of the last session, and asks the client to do the same (RFC 8446 section 4.6.3).
+    /// What tells it so goes out with the next write.
+    func updateKeys() {
+        guard let latest else { preconditionFailure("no handshake was done") }
+        precondition(SSL_key_update(latest, SSL_KEY_UPDATE_REQUESTED) == 1, "keys cannot be updated")
+        precondition(SSL_do_handshake(latest) == 1, "the update is not sent")
+    }
+
     isolated deinit {
         SSL_CTX_free(context)
     }
@@ -65,6 +76,7 @@ final class TLSPeerContext {
         }
         try await stream.startTLS(session, deadline: .patient)
         handshakes += 1
+        latest = ssl
         if session.isResumed { resumptions += 1 }
     }
 

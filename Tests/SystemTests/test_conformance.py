@@ -112,7 +112,11 @@ def test_close_ends_the_connection_after_the_answer(server, text):
 def test_asterisk_and_tunnel(server):
     status, fields, _ = accepted(server, "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n")
     assert (status, fields["echo-target"]) == (200, "*")
-    assert accepted(server, "CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n")[0] == 501
+    # What follows would be meant for a tunnel, and there is none.
+    with Connection(server.port) as connection:
+        connection.send(b"CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert connection.read_response()[0] == 501
+        assert connection.is_ended()
 
 
 @pytest.mark.parametrize("text, statuses", [

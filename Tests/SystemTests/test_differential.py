@@ -116,6 +116,10 @@ def read_by_echo_server(port, stream):
         body, answer = answer[:length].decode(), answer[length:]
         if method is None:
             assert not answer, "bytes after a refusal"
+            if not body:  # A refusal of HEAD does not say why; that of GET would.
+                why = read_by_echo_server(port, stream.replace(b"HEAD ", b"GET "))
+                reading.end, reading.reason = why.end, why.reason
+                return reading
             if "ended before it was complete" in body:
                 return reading
             reading.end, reading.reason = "refused", body.strip()
