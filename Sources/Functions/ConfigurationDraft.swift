@@ -101,6 +101,7 @@ struct ConfigurationDraft: Sendable {
                     wrong: "GOOGLE_CLOUD_UNIVERSE_DOMAIN", domain,
                     expected: "\(own), which the credentials are for"))
         }
+        if let problem = projectProblem(credentials) { problems.append(problem) }
         guard problems.isEmpty else { return nil }
         return ServiceConfiguration(
             kind: kind, host: host, port: port, requestLimitMilliseconds: requestLimitSeconds * 1_000,
@@ -109,6 +110,19 @@ struct ConfigurationDraft: Sendable {
             endpoints: endpoints(universeDomain: domain), credentials: credentials,
             credentialsAbsence: absence,
             metricsPort: metricsPort)
+    }
+
+    /// A table without a project is in the program's own, which must be known or be asked for: no event could
+    /// be stored without it.
+    private func projectProblem(_ credentials: Credentials?) -> ConfigurationError.Problem? {
+        guard let eventsTable, eventsTable.project == nil, projectID == nil, let credentials,
+            credentials.projectID == nil
+        else { return nil }
+        if case .metadataServer = credentials.kind { return nil }
+        return .init(
+            "GOOGLE_CLOUD_PROJECT",
+            "GOOGLE_CLOUD_PROJECT is not set, and neither BIGQUERY_EVENTS_TABLE nor the credentials name a "
+                + "project. Expected a project id")
     }
 
     private static func problem(

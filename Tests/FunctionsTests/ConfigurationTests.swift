@@ -336,6 +336,22 @@ struct ConfigurationTests {
         #expect(error.problems.first?.name == "GOOGLE_APPLICATION_CREDENTIALS")
     }
 
+    @Test("a table without a project is wrong where nothing names one and no metadata server can be asked")
+    func projectOfTheTable() throws {
+        let files = ["/user": TestFiles.object(TestFiles.authorizedUser)]
+        func problems(_ changes: [String: String?]) -> [String] {
+            var variables = Self.eventHandler.merging(["GOOGLE_APPLICATION_CREDENTIALS": "/user"]) { $1 }
+            for (name, value) in changes { variables[name] = value }
+            switch read(.eventHandler, variables, files: files) {
+            case .success: return []
+            case .failure(let error): return error.problems.map(\.name)
+            }
+        }
+        #expect(problems([:]) == ["GOOGLE_CLOUD_PROJECT"])
+        #expect(problems(["GOOGLE_CLOUD_PROJECT": "p-1"]).isEmpty)
+        #expect(problems(["BIGQUERY_EVENTS_TABLE": "p-1.octue_twined.service-events"]).isEmpty)
+    }
+
     @Test("without any credentials only what needs none is taken")
     func noCredentials() throws {
         let none = ["NO_GCE_CHECK": "true", "K_SERVICE": ""]
