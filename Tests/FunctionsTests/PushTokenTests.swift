@@ -155,6 +155,20 @@ struct PushTokenTests {
         #expect(outcome.questions.count == 1)
     }
 
+    @Test("a key has 2,048 bits that count, and an exponent that is one")
+    func strength() throws {
+        let digits = Array(TestKey.modulus.utf8).filter { $0 != 0x20 && $0 != 0x0A }
+        let modulus = stride(from: 0, to: digits.count, by: 2).compactMap {
+            UInt8(String(decoding: digits[$0..<$0 + 2], as: UTF8.self), radix: 16)
+        }
+        let short = Array(modulus.suffix(64))
+        #expect(RSAPublicKey(modulus: modulus, exponent: [1, 0, 1]) != nil)
+        #expect(RSAPublicKey(modulus: [UInt8](repeating: 0, count: 192) + short, exponent: [1, 0, 1]) == nil)
+        for exponent: [UInt8] in [[], [0], [1], [0, 1], [2], [1, 0, 0]] {
+            #expect(RSAPublicKey(modulus: modulus, exponent: exponent) == nil, "\(exponent)")
+        }
+    }
+
     @Test("keys that are not to be kept at all are used for a minute")
     func keysOfNoAge() async throws {
         let token = try Self.token()

@@ -89,6 +89,27 @@ extension SocketTests {
             }
         }
 
+        @Test("An answer in several pieces that comes before a large request was taken is the answer")
+        func earlyAnswer() async throws {
+            try await onLoop {
+                let place = try Place(isSecure: true)
+                let stop = Gate()
+                let server = try ScriptedServer(tls: place.context) { peer in
+                    await peer.readMore()
+                    // Two records, which lie in the client's socket together; the rest is never read.
+                    await peer.send("HTTP/1.1 413 Content Too Large\r\nContent-Length: 2\r\n\r\n")
+                    await peer.send("no")
+                    _ = await stop.wait(until: .patient)
+                }
+                let request = HTTPRequest.post([UInt8](repeating: 0x61, count: 64_000_000))
+                let outcome = await HTTPClient().outcome(
+                    of: request, to: place.origin(of: server), deadline: .after(milliseconds: 20_000))
+                #expect(outcome.summary == "413 no")
+                stop.open()
+                await server.close()
+            }
+        }
+
         /// Two framings that end where they say, and none that the connection's end could complete.
         static let answers = [
             "HTTP/1.1 200 OK\r\nServer: s\r\nContent-Length: 11\r\n\r\nhello world",

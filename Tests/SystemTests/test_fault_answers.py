@@ -4,8 +4,8 @@ import pytest
 
 from events import (DEAD_LETTERS, Event, cancellation, check_handled_once, deliver, errors_about, eventually,
                     heartbeat, jobs_of, log, push, question, rows_of)
-from upstreams import (BIGQUERY, CREATE, DELETE, GET, GKE, calls_of, check_failure_is_logged_once, check_recovery,
-                       deliver_under, messages_on, start_warm)
+from upstreams import (BIGQUERY, BY_NAME, CREATE, DELETE, GET, GKE, calls_of, check_failure_is_logged_once,
+                       check_recovery, deliver_under, messages_on, start_warm)
 
 
 @pytest.mark.parametrize("preset, answer, attempts", [
@@ -55,6 +55,15 @@ def test_no_word_of_a_row_that_failed_without_a_reason_is_taken_for_success(star
     status, program = deliver_under(start, shared, event, BIGQUERY.fault(status=200, body=body))
     assert status == 503
     check_recovery(shared, program, event, BIGQUERY)
+
+
+@pytest.mark.parametrize("body", ["", "[]", "{}", '{"messageIds":[]}', "<html>"])
+def test_a_200_of_pubsub_that_names_no_message_is_not_believed(start, shared, body):
+    upstream = BY_NAME["dead letter"]
+    event = upstream.event(1)
+    status, program = deliver_under(start, shared, event, upstream.fault(status=200, body=body), **upstream.variables)
+    assert status == 503
+    check_recovery(shared, program, event, upstream)
 
 
 def test_409_of_its_own_job_is_done(start, shared):

@@ -1,6 +1,7 @@
 """What the shipped program can agree on over TLS: it selects OpenSSL's algorithms, and nothing else is there."""
 
 import contextlib
+import shutil
 import ssl
 import socket
 import subprocess
@@ -60,6 +61,24 @@ def agreed(start, shared, listener, context, certificate):
     started(start, shared, listener, certificate)
     with accepted(listener, context) as stream:
         return stream.version(), stream.cipher()[0]
+
+
+def test_anchors_of_a_file_and_of_a_directory_are_both_trusted(start, shared, tmp_path):
+    certificate, private = presented(tmp_path, "p256")
+    directory = tmp_path / "anchors"
+    directory.mkdir()
+    shutil.copy(certificate, directory / "anchor.pem")
+    subprocess.run(["openssl", "rehash", directory], check=True)
+    with upstream(certificate, private, ssl.TLSVersion.TLSv1_3) as (listener, context):
+        address = f"https://127.0.0.1:{listener.getsockname()[1]}/"
+        # The other services' authority is in SSL_CERT_FILE, which the local cloud names.
+        program = start("twined-functions", "event-handler", environment={
+            **shared.environment("event-handler"), "CLOUDSDK_API_ENDPOINT_OVERRIDES_BIGQUERY": address,
+            "SSL_CERT_DIR": str(directory), "GOOGLE_CLOUD_PROJECT": "demo-project"})
+        with accepted(listener, context) as stream:
+            assert stream.version() == "TLSv1.3"
+        shared.wait("requests.container", atLeast=1)
+        assert program.process.poll() is None
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["1.2", "1.3"])
