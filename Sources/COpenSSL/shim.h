@@ -16,14 +16,21 @@
 #pragma clang assume_nonnull begin
 
 /// No configuration file, and no tables of what is hardly needed: of the names of all ciphers and digests,
-/// since certificates name a few digests, and of errors' texts, see below.
+/// and of errors' texts, see below. To be called before anything else.
 static inline int copenssl_initialize(void) {
     uint64_t without = OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ADD_ALL_CIPHERS |
                        OPENSSL_INIT_NO_ADD_ALL_DIGESTS | OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS;
-    return OPENSSL_init_crypto(without, NULL) == 1 && EVP_add_digest(EVP_sha1()) == 1 &&
-           EVP_add_digest(EVP_sha224()) == 1 && EVP_add_digest(EVP_sha256()) == 1 &&
-           EVP_add_digest(EVP_sha384()) == 1 && EVP_add_digest(EVP_sha512()) == 1 &&
+    return OPENSSL_init_crypto(without, NULL) == 1 &&
            OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_LOAD_SSL_STRINGS, NULL) == 1;
+}
+/// The digests that certificates name. To be called when the algorithms are selected: what has a name before
+/// the first of them is asked for is copied, with all its other names, to where algorithms have theirs.
+static inline int copenssl_add_digests(void) {
+    EVP_MD *first = EVP_MD_fetch(NULL, "SHA2-256", NULL);
+    EVP_MD_free(first);
+    return first != NULL && EVP_add_digest(EVP_sha1()) == 1 && EVP_add_digest(EVP_sha224()) == 1 &&
+           EVP_add_digest(EVP_sha256()) == 1 && EVP_add_digest(EVP_sha384()) == 1 &&
+           EVP_add_digest(EVP_sha512()) == 1;
 }
 /// Loads the texts of errors that TLS, certificates and keys can meet. OpenSSL has no newer call for it than
 /// these, which a program needs only if it has told OpenSSL not to load all of them at once.
@@ -45,9 +52,13 @@ static inline void copenssl_load_reasons(void) {
 static inline long copenssl_set_min_proto_tls12(SSL_CTX *context) {
     return SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
 }
-/// Of TLS 1.2 what has forward secrecy and an AEAD cipher; of 1.3 everything has.
+/// Of TLS 1.2 what has forward secrecy and an AEAD cipher; of 1.3 everything has. AES-128 before AES-256, as
+/// browsers have it: a key of 128 bits is safe, its rounds are fewer, and SHA-256, which derives the keys, is
+/// an instruction of today's processors.
 static inline int copenssl_set_ciphers(SSL_CTX *context) {
-    return SSL_CTX_set_cipher_list(context, "ECDHE+AESGCM:ECDHE+CHACHA20");
+    return SSL_CTX_set_ciphersuites(
+               context, "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256") == 1 &&
+           SSL_CTX_set_cipher_list(context, "ECDHE+AESGCM+AES128:ECDHE+AESGCM:ECDHE+CHACHA20") == 1;
 }
 static inline void copenssl_set_modes(SSL_CTX *context) {
     SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);

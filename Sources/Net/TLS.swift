@@ -7,7 +7,8 @@ enum OpenSSL {
     /// Loads no configuration file: a setting of the machine's must not weaken what is decided here.
     static let initialize: Void = {
         precondition(
-            copenssl_initialize() == 1 && cprovider_select_algorithms() == 1, "OpenSSL cannot be initialised")
+            copenssl_initialize() == 1 && cprovider_select_algorithms() == 1 && copenssl_add_digests() == 1,
+            "OpenSSL cannot be initialised")
     }()
 
     /// Empties the queue of errors, which must be empty before a call that may add to it (SSL_get_error(3)).
