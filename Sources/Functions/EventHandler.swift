@@ -38,10 +38,11 @@ final class EventHandler: ServiceHandler {
 
     /// Gets token, cluster and connections before the first event needs them. Failures are met again by the
     /// event.
-    func warmUp(deadline: Deadline) async {
-        EventLoop.shared.start { [bigQuery] in await bigQuery.prepare(deadline: deadline) }
+    func warmUp(deadline: Deadline, letRequestsPass: () async -> Void) async {
         if let push { EventLoop.shared.start { await push.warmUp(deadline: deadline) } }
-        await kubernetes.prepare(deadline: deadline)  // The longest way: token, GKE, the cluster's handshake.
+        await bigQuery.prepare(deadline: deadline)
+        await letRequestsPass()  // A question among them asks for the cluster by itself.
+        await kubernetes.prepare(deadline: deadline)
     }
 
     // MARK: Handling

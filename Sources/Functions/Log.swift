@@ -102,11 +102,11 @@ public final class Log {
     private static func split(
         _ bytes: ArraySlice<UInt8>, at mark: String, last: Bool
     ) -> (ArraySlice<UInt8>, ArraySlice<UInt8>) {
-        let places = bytes.indices.filter { bytes[$0...].starts(with: mark.utf8) }
-        guard let place = last ? places.last : places.first else {
-            preconditionFailure("a line without its mark")
-        }
-        return (bytes[..<place], bytes[(place + mark.utf8.count)...])
+        let mark = Array(mark.utf8)
+        let isMark = { place in bytes[place] == mark[0] && bytes[place...].starts(with: mark) }
+        let place = last ? bytes.indices.last(where: isMark) : bytes.indices.first(where: isMark)
+        guard let place else { preconditionFailure("a line without its mark") }
+        return (bytes[..<place], bytes[(place + mark.count)...])
     }
 
     /// How many lines were dropped since the start.

@@ -182,7 +182,7 @@ public enum Service {
         EventLoop.shared.start {
             await EventLoop.shared.sleep(
                 until: .after(milliseconds: ServiceLimits.warmUpDelayMilliseconds))
-            await warmUp(handler, parts)
+            await warmUp(handler, parts, server)
             await EventLoop.shared.sleep(
                 until: .after(milliseconds: ServiceLimits.handshakesSettledMilliseconds))
             parts.exchange.giveBackBuffers()
@@ -194,7 +194,9 @@ public enum Service {
 
     /// What the first request would otherwise wait for, while nobody waits yet.
     @EventLoopActor
-    private static func warmUp(_ handler: any ServiceHandler, _ parts: ServiceParts) async {
+    private static func warmUp(
+        _ handler: any ServiceHandler, _ parts: ServiceParts, _ server: HTTPServer
+    ) async {
         let deadline = Deadline.after(milliseconds: ServiceLimits.warmUpMilliseconds)
         // The token's own failure is logged where it happens; the first request asks again.
         if handler.needsToken {
@@ -204,7 +206,9 @@ public enum Service {
             // Only lines of the log are named by it: where it is not known they do without.
             parts.log.projectID = try? await parts.project.value(deadline: deadline)
         }
-        await handler.warmUp(deadline: deadline)
+        await handler.warmUp(deadline: deadline) {
+            await server.waitUntilQuiet(until: .after(milliseconds: ServiceLimits.warmUpPauseMilliseconds))
+        }
     }
 
     // MARK: The process

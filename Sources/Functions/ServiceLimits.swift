@@ -44,6 +44,8 @@ public enum ServiceLimits {
     /// How long the program listens before it begins to make ready: making a TLS context keeps the loop for
     /// some milliseconds, and a probe of the platform's that waits already is answered first.
     public static let warmUpDelayMilliseconds: UInt64 = 1
+    /// How long it lets the first requests pass before what not all of them need.
+    public static let warmUpPauseMilliseconds: UInt64 = 1_000
     /// How long after that the buffers are given back that only the start's handshakes needed.
     public static let handshakesSettledMilliseconds: UInt64 = 100
     /// One question of `check`, its retries included.

@@ -7,7 +7,10 @@ protocol ServiceHandler: Handler {
     /// Whether any of its calls carries the access token.
     var needsToken: Bool { get }
     /// Does beforehand, in the background, what the first request would have to wait for.
-    func warmUp(deadline: Deadline) async
+    ///
+    /// A handshake takes a millisecond of the one thread, and requests may wait already: what not all of them
+    /// need begins after `letRequestsPass`.
+    func warmUp(deadline: Deadline, letRequestsPass: () async -> Void) async
 }
 
 extension ServiceHandler {
@@ -77,7 +80,7 @@ final class ServiceRegistry: ServiceHandler {
         metrics = parts.metrics
     }
 
-    func warmUp(deadline: Deadline) async {
+    func warmUp(deadline: Deadline, letRequestsPass: () async -> Void) async {
         // A failure shows, and is logged, when a request needs what is prepared here.
         await registry.prepare(deadline: deadline)
     }

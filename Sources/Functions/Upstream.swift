@@ -103,6 +103,7 @@ public final class UpstreamCaller {
             if let source {
                 token = source.current(nowNanoseconds: start)
                 if token == nil {
+                    openConnection(to: origin, deadline)
                     do throws(TokenError) {
                         token = try await source.value(deadline: deadline)
                     } catch {
@@ -153,6 +154,13 @@ public final class UpstreamCaller {
                 }
                 origin = renewed
             }
+        }
+    }
+
+    /// Opens a connection, if none is there, while a token is waited for, as after the start.
+    private func openConnection(to origin: Origin, _ deadline: Deadline) {
+        EventLoop.shared.start { [exchange] in
+            await exchange.prepareConnection(to: origin, deadline: deadline)
         }
     }
 

@@ -347,7 +347,7 @@ public final class HTTPClient: HTTPExchange {
             throw .notVerified(error.reason)
         }
         do throws(StreamError) {
-            try await stream.startTLS(session, deadline: deadline)
+            try await stream.startTLS(session, deadline: deadline, holdsLast: true)
         } catch {
             stream.close()
             switch error {
@@ -376,6 +376,7 @@ public final class HTTPClient: HTTPExchange {
         switch action {
         case .keep:
             connection.isIdle = true
+            connection.stream.sendHeld()
             let keepsBuffers = pool.machine.idleCount <= Limits.connectionsWithBuffersMax
             if !keepsBuffers { connection.stream.giveBackBuffers() }
             sweepLater()

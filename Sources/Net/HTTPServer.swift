@@ -56,6 +56,8 @@ public final class HTTPServer {
     private var dateBytes: [UInt8] = []
     private var isDraining = false
     private let drained = Gate()
+    /// Opens when the last request in flight is handled; nil while nobody waits for that.
+    private var quiet: Gate?
     /// Connections accepted so far.
     public private(set) var connectionsAccepted = 0
     /// What the server answered itself in the handler's place, so far.
@@ -118,6 +120,15 @@ public final class HTTPServer {
         if isDraining { return }
         isDraining = true
         listener?.wake()
+    }
+
+    /// Waits until no request is in flight, `deadline` at the latest: for work that should not come before
+    /// theirs.
+    public func waitUntilQuiet(until deadline: Deadline) async {
+        if requestsInFlight == 0 { return }
+        let gate = quiet ?? Gate()
+        quiet = gate
+        _ = await gate.wait(until: deadline)
     }
 
     // MARK: Accepting
@@ -273,12 +284,9 @@ public final class HTTPServer {
                 if let refusal = refusal() {
                     response = refusal
                 } else {
-                    requestsInFlight += 1
-                    if request.body.count >= Limits.largeBodyBytesMin {
-                        EventLoop.shared.giveBackMemoryAtRest()
-                    }
+                    beginRequest(bodyBytes: request.body.count)
                     response = await handler.handle(request, deadline: handlingDeadline(clock))
-                    requestsInFlight -= 1
+                    endRequest()
                 }
                 if stream.isClosed { throw .closed }  // The drain has answered in the handler's place.
                 connection.phase = .answering
@@ -305,6 +313,19 @@ public final class HTTPServer {
                 await linger(stream, lingerDeadline)
                 return nil
             }
+        }
+    }
+
+    private func beginRequest(bodyBytes: Int) {
+        requestsInFlight += 1
+        if bodyBytes >= Limits.largeBodyBytesMin { EventLoop.shared.giveBackMemoryAtRest() }
+    }
+
+    private func endRequest() {
+        requestsInFlight -= 1
+        if requestsInFlight == 0, let quiet {
+            self.quiet = nil
+            quiet.open()
         }
     }
 

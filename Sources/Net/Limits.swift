@@ -105,6 +105,9 @@ public enum Limits {
     /// Bytes that TLS may have to send while a peer sends and takes nothing: four times what is encrypted at
     /// once.
     static let unsentTLSBytesMax = 262_144
+    /// Bytes that are left of TLS's own, or of an earlier write, which go out with the next write's and not
+    /// before them.
+    static let heldBytesMax = 1_024
     /// Requests that wait for a connection to one origin.
     public static let waitingPerOriginMax = 4_096
     /// To resolve a name, connect, and finish the TLS handshake.

@@ -267,6 +267,23 @@ extension SocketTests {
             }
         }
 
+        @Test("is prepared to the end of its handshake, though nobody uses it")
+        func preparedAndUnused() async throws {
+            try await onLoop {
+                let place = try Place(isSecure: true)
+                let isUp = Gate()
+                let server = try ScriptedServer(tls: place.context) { peer in
+                    isUp.open()  // The server's handshake is done when it has the client's last message.
+                    await peer.readToEnd()
+                }
+                let (client, origin) = (HTTPClient(), place.origin(of: server))
+                await client.prepareConnection(to: origin, deadline: .patient)
+                #expect(await isUp.wait(until: .patient))
+                client.forget(origin)
+                await server.close()
+            }
+        }
+
         @Test("of a forgotten origin ends with the request that is on it")
         func forgotten() async throws {
             try await onLoop {

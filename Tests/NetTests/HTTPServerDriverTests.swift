@@ -13,6 +13,7 @@ private final class HoldingHandler: Handler {
     var framing = HTTPResponse.Framing.contentLength
     var answerBytes: Int?
     private(set) var handled = 0
+    private(set) var waiting = 0
 
     init(holds: Bool = false) {
         release = Gate()
@@ -21,7 +22,9 @@ private final class HoldingHandler: Handler {
 
     func handle(_ request: consuming HTTPRequest, deadline: Deadline) async -> HTTPResponse {
         entered.open()
+        waiting += 1
         _ = await release.wait(until: .patient)
+        waiting -= 1
         handled += 1
         var response = HTTPResponse(status: 200, body: request.body)
         if let answerBytes { response.body = [UInt8](repeating: 0x63, count: answerBytes) }
@@ -345,6 +348,34 @@ extension SocketTests {
                     let peer = try await running.connect()
                     await peer.send(bytes)
                     await peer.readToEnd()
+                }
+                await running.stop()
+            }
+        }
+    }
+
+    @Suite("Who waits until a server is quiet")
+    struct HTTPServerQuietTests {
+        @Test("goes on at once where nothing is in flight, else after the last request, or in time")
+        func quiet() async throws {
+            try await onLoop {
+                let running = try Running(HoldingHandler(holds: true))
+                await running.server.waitUntilQuiet(until: .patient)
+                let peers = [try await running.connect(), try await running.connect()]
+                for peer in peers { await peer.send(get) }
+                while running.handler.waiting < peers.count { await EventLoop.shared.letOthersRun() }
+                await running.server.waitUntilQuiet(until: .after(milliseconds: 1))
+                let isQuiet = Gate()
+                EventLoop.shared.start {
+                    await running.server.waitUntilQuiet(until: .patient)
+                    #expect(running.handler.handled == peers.count)
+                    isQuiet.open()
+                }
+                running.handler.release.open()
+                #expect(await isQuiet.wait(until: .patient))
+                for peer in peers {
+                    #expect(await peer.readStatus() == "200")
+                    peer.close()
                 }
                 await running.stop()
             }

@@ -19,6 +19,8 @@ final class TLSPeerContext {
     private(set) var handshakes = 0
     /// Those of them that resumed a session.
     private(set) var resumptions = 0
+    /// The names of the ciphers that were agreed on.
+    private(set) var ciphers: [String] = []
     /// The server names that clients sent, nil where they sent none; also of handshakes that failed.
     private(set) var serverNames: [String?] = []
 
@@ -76,6 +78,8 @@ final class TLSPeerContext {
         }
         try await stream.startTLS(session, deadline: .patient)
         handshakes += 1
+        let cipher = SSL_CIPHER_get_name(SSL_get_current_cipher(ssl))
+        if let cipher { ciphers.append(String(cString: cipher)) }
         latest = ssl
         if session.isResumed { resumptions += 1 }
     }

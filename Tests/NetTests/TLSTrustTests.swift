@@ -187,6 +187,45 @@ extension SocketTests {
             }
         }
 
+        @Test("The handshake's last message goes out with the first write, and not before it")
+        func heldMessage() async throws {
+            try await onLoop {
+                let root = try Issuer(commonName: "root")
+                let peers = TLSPeerContext(try root.issue(wish("IP:127.0.0.1")))
+                let server = try ScriptedServer(tls: peers, script: answerOnce)
+                let address = try #require(SocketAddress(literal: "127.0.0.1", port: server.port))
+                let context = try TLSClientContext(trust: trust(root.certificatePEM))
+                let stream = try await ByteStream.connect(to: address, deadline: .patient)
+                try await stream.startTLS(
+                    try context.session(host: "127.0.0.1", port: server.port), deadline: .patient,
+                    holdsLast: true)
+                #expect(!stream.hasFlushed && peers.handshakes == 0)
+                try await stream.write(Array(get.utf8), deadline: .patient)
+                #expect(stream.hasFlushed)
+                let peer = Peer(stream: stream, number: 0)
+                #expect(await peer.readRequest()?.hasPrefix("HTTP/1.1 200 ") == true)
+                peer.close()
+                await server.close()
+                #expect(peers.handshakes == 1)
+            }
+        }
+
+        @Test("AES with 128 bits is agreed on where the server leaves the choice to the client")
+        func cipher() async throws {
+            try await onLoop {
+                let root = try Issuer(commonName: "root")
+                for version in [TLSPeerContext.Version.tls12, .tls13] {
+                    let peers = TLSPeerContext(try root.issue(wish("IP:127.0.0.1")), only: version)
+                    let server = try ScriptedServer(tls: peers, script: answerOnce)
+                    let origin = server.origin(scheme: .https, trust: trust(root.certificatePEM))
+                    #expect(await HTTPClient().outcome(to: origin).summary == "200 once")
+                    await server.close()
+                    #expect(peers.ciphers.count == 1)
+                    #expect(peers.ciphers.allSatisfy { $0.replacing("_", with: "").contains("AES128") })
+                }
+            }
+        }
+
         @Test("A server that asks for a client's certificate gets none, and serves")
         func answersStayWhole() async throws {
             try await onLoop {

@@ -35,7 +35,9 @@ final class Instance {
     }
 
     func warmUp() {
-        EventLoop.shared.start { [shipped] in await shipped.warmUp(deadline: .after(milliseconds: 20_000)) }
+        EventLoop.shared.start { [shipped] in
+            await shipped.warmUp(deadline: .after(milliseconds: 20_000)) {}
+        }
     }
 
     /// From now on nothing it asks has an effect, and what it says reaches nobody.

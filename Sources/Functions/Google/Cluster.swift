@@ -85,11 +85,6 @@ final class Cluster {
         }
     }
 
-    /// Opens a connection to GKE where it has to be asked, while the token for that is on its way.
-    func prepare(deadline: Deadline) async {
-        if current == nil { await api.prepare(deadline: deadline) }
-    }
-
     /// Forgets `origin`, which cannot be reached, unless another has taken its place already.
     func forget(_ origin: Origin) {
         if known?.origin == origin { known = nil }

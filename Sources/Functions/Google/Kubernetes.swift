@@ -42,7 +42,6 @@ final class Kubernetes {
 
     /// Gets what a call will need: endpoint, token, a connection. Nothing is asked of the cluster itself.
     func prepare(deadline: Deadline) async {
-        EventLoop.shared.start { [cluster] in await cluster.prepare(deadline: deadline) }
         guard let origin = try? await cluster.origin(deadline: deadline) else { return }
         await exchange.prepareConnection(to: origin, deadline: deadline)
     }
