@@ -103,9 +103,10 @@ public final class UpstreamCaller {
             if let source {
                 token = source.current(nowNanoseconds: start)
                 if token == nil {
-                    openConnection(to: origin, deadline)
                     do throws(TokenError) {
-                        token = try await source.value(deadline: deadline)
+                        token = try await source.value(deadline: deadline) {
+                            openConnection(to: origin, deadline)
+                        }
                     } catch {
                         return ended(upstream, origin, source, .noToken(error), .unavailable, attempts)
                     }
@@ -157,7 +158,7 @@ public final class UpstreamCaller {
         }
     }
 
-    /// Opens a connection, if none is there, while a token is waited for, as after the start.
+    /// Opens a connection, if none is there: after the start, while the first token is waited for.
     private func openConnection(to origin: Origin, _ deadline: Deadline) {
         EventLoop.shared.start { [exchange] in
             await exchange.prepareConnection(to: origin, deadline: deadline)

@@ -104,10 +104,11 @@ public final class AccessToken {
         return held.token
     }
 
-    /// The token, at once where one is held.
-    public func value(deadline: Deadline) async throws(TokenError) -> Token {
+    /// The token, at once where one is held; else `meanwhile` is called when it has been asked for.
+    public func value(deadline: Deadline, meanwhile: () -> Void = {}) async throws(TokenError) -> Token {
         if let token = current(nowNanoseconds: EventLoop.shared.nowNanoseconds) { return token }
         let fetching = fetching ?? start()
+        meanwhile()
         guard await fetching.gate.wait(until: deadline) else { throw .timedOut }
         return try fetching.result.get()
     }
