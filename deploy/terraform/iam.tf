@@ -3,19 +3,26 @@
 
 resource "google_service_account" "event_handler" {
   project      = var.google_cloud_project_id
-  account_id   = "${var.environment}-twined-event-handler"
+  account_id   = "${local.account_prefix}-twined-event-handler"
   display_name = "Twined event handler"
+
+  lifecycle {
+    precondition {
+      condition     = length(local.account_prefix) <= 9
+      error_message = "With an environment of more than 9 characters give account_prefix: an account's name has at most 30."
+    }
+  }
 }
 
 resource "google_service_account" "service_registry" {
   project      = var.google_cloud_project_id
-  account_id   = "${var.environment}-twined-registry"
+  account_id   = "${local.account_prefix}-twined-registry"
   display_name = "Twined service registry"
 }
 
 resource "google_service_account" "push" {
   project      = var.google_cloud_project_id
-  account_id   = "${var.environment}-twined-push"
+  account_id   = "${local.account_prefix}-twined-push"
   display_name = "Pushes Twined events to the event handler"
 }
 
@@ -56,6 +63,25 @@ resource "google_project_iam_member" "cluster_developer" {
 
   project = var.google_cloud_project_id
   role    = "roles/container.developer"
+  member  = google_service_account.event_handler.member
+}
+
+# The DNS endpoint wants this of whoever comes through it; roles/container.developer has it.
+
+resource "google_project_iam_custom_role" "cluster_connect" {
+  count = var.kubernetes_access == "role" && var.kubernetes_endpoint == "dns" ? 1 : 0
+
+  project     = var.google_cloud_project_id
+  role_id     = "${var.environment}_twined_cluster_connect"
+  title       = "Twined event handler: the cluster's DNS endpoint"
+  permissions = ["container.clusters.connect"]
+}
+
+resource "google_project_iam_member" "cluster_connect" {
+  count = var.kubernetes_access == "role" && var.kubernetes_endpoint == "dns" ? 1 : 0
+
+  project = var.google_cloud_project_id
+  role    = google_project_iam_custom_role.cluster_connect[0].id
   member  = google_service_account.event_handler.member
 }
 

@@ -14,8 +14,13 @@ output "event_handler_url" {
 }
 
 output "event_handler_service_account" {
-  description = "The event handler's account: the user of a Kubernetes Role where there is one."
+  description = "The event handler's account: one of the users of a Kubernetes Role where there is one."
   value       = google_service_account.event_handler.email
+}
+
+output "event_handler_service_account_id" {
+  description = "Its number, which is its name as a user of Kubernetes where its token does not tell its e-mail."
+  value       = google_service_account.event_handler.unique_id
 }
 
 output "service_registry_service_account" {

@@ -24,7 +24,7 @@ resource "google_pubsub_subscription" "events" {
   }
 
   dynamic "push_config" {
-    for_each = var.push_enabled ? [google_cloud_run_v2_service.event_handler.uri] : []
+    for_each = coalesce(var.push_enabled, true) ? [google_cloud_run_v2_service.event_handler.uri] : []
     content {
       push_endpoint = push_config.value
       oidc_token {
@@ -39,6 +39,13 @@ resource "google_pubsub_subscription" "events" {
     content {
       dead_letter_topic     = google_pubsub_topic.dead_letters.id
       max_delivery_attempts = dead_letter_policy.value
+    }
+  }
+
+  lifecycle {
+    precondition {
+      condition     = var.event_handler_name_suffix == "" || var.push_enabled != null
+      error_message = "With event_handler_name_suffix say push_enabled: false while the old function has the events."
     }
   }
 

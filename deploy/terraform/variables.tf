@@ -22,8 +22,8 @@ variable "environment" {
   default     = "default"
 
   validation {
-    condition     = can(regex("^[a-z][a-z0-9]{0,8}$", var.environment))
-    error_message = "The environment is one word: a lower-case letter, then at most 8 letters and digits."
+    condition     = can(regex("^[a-z][a-z0-9]*$", var.environment))
+    error_message = "The environment is one word: a lower-case letter, then letters and digits."
   }
 }
 
@@ -70,16 +70,33 @@ variable "image" {
   type        = string
 }
 
-variable "name_suffix" {
-  description = "Ends the services' names while the old functions still have them; empty afterwards."
+variable "account_prefix" {
+  description = "What the accounts' names begin with; null: the environment. At most 9 characters, since a name has 30."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.account_prefix == null ? true : can(regex("^[a-z][a-z0-9]{0,8}$", var.account_prefix))
+    error_message = "A lower-case letter, then at most 8 letters and digits."
+  }
+}
+
+variable "event_handler_name_suffix" {
+  description = "Ends the event handler's name while the old function still has it; it may stay afterwards."
+  type        = string
+  default     = ""
+}
+
+variable "service_registry_name_suffix" {
+  description = "Ends the registry's name while the old function still has it."
   type        = string
   default     = ""
 }
 
 variable "push_enabled" {
-  description = "Whether events are pushed to the handler. While false the subscription keeps them."
+  description = "Whether events are pushed to the handler; while false the subscription keeps them. With a suffix it must be said, since the old handler may still have them; else null is true."
   type        = bool
-  default     = true
+  default     = null
 }
 
 variable "create_services_topic" {
@@ -136,7 +153,7 @@ variable "kubernetes_endpoint" {
 }
 
 variable "kubernetes_access" {
-  description = "developer: roles/container.developer in the project. role: none; apply deploy/kubernetes/job-role.yaml."
+  description = "developer: roles/container.developer in the project, which reads and writes everything in its clusters, Secrets too. role: apply deploy/kubernetes/job-role.yaml instead."
   type        = string
   default     = "developer"
 
@@ -221,7 +238,7 @@ variable "subscription_dead_letter_attempts" {
 }
 
 variable "registry_path_prefix" {
-  description = "A first path segment that the registry takes off, where clients' URLs still have the function's name."
+  description = "A first path segment that the registry takes off, where clients' URLs still have it; null: the function's name."
   type        = string
   default     = null
 }
@@ -290,4 +307,16 @@ variable "metrics_port" {
   description = "The port of Prometheus's text, for a collector beside the function; null: none."
   type        = number
   default     = null
+}
+
+variable "alert_notification_channels" {
+  description = "Who is told of events that wait, and of dead letters: ids of notification channels. Empty: no alerts are made."
+  type        = list(string)
+  default     = []
+}
+
+variable "alert_waiting_seconds" {
+  description = "How old the oldest event may become that is not acknowledged."
+  type        = number
+  default     = 900
 }

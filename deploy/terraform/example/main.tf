@@ -1,5 +1,5 @@
-# A production network beside the octue core and cluster modules: the functions of the latter are taken out of it, or
-# have another name (name_suffix) for as long as both run.
+# A production network beside the octue core and cluster modules, as docs/DEPLOY.md begins with it: the functions of the
+# latter still run, and have the events.
 
 terraform {
   required_version = ">= 1.5"
@@ -24,8 +24,10 @@ module "twined_functions" {
   maintainer_service_account_names = ["default"]
   image                            = "europe-west1-docker.pkg.dev/my-project/images/twined-functions:0.1.0"
 
-  # A cancellation that overtakes its question finds nothing to cancel: order prevents that.
-  message_ordering = true
+  # Until the swap; see docs/DEPLOY.md.
+  event_handler_name_suffix    = "-next"
+  service_registry_name_suffix = "-next"
+  push_enabled                 = false
 
   # Finished Jobs make way after a day.
   job_ttl_seconds_after_finished = 86400
