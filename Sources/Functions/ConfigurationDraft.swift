@@ -112,17 +112,19 @@ struct ConfigurationDraft: Sendable {
             metricsPort: metricsPort)
     }
 
-    /// A table without a project is in the program's own, which must be known or be asked for: no event could
-    /// be stored without it.
+    /// A table or dead-letter topic without a project is in the program's own, which must be known or be
+    /// asked for: without it no event could be stored, and none that cannot be would be acknowledged.
     private func projectProblem(_ credentials: Credentials?) -> ConfigurationError.Problem? {
-        guard let eventsTable, eventsTable.project == nil, projectID == nil, let credentials,
-            credentials.projectID == nil
+        let table = eventsTable.map { ("BIGQUERY_EVENTS_TABLE", $0.project) }
+        let topic = deadLetterTopic.map { ("DEAD_LETTER_TOPIC_NAME", $0.project) }
+        guard let (name, _) = [table, topic].compactMap({ $0 }).first(where: { $0.1 == nil }),
+            projectID == nil, let credentials, credentials.projectID == nil
         else { return nil }
         if case .metadataServer = credentials.kind { return nil }
         return .init(
             "GOOGLE_CLOUD_PROJECT",
-            "GOOGLE_CLOUD_PROJECT is not set, and neither BIGQUERY_EVENTS_TABLE nor the credentials name a "
-                + "project. Expected a project id")
+            "GOOGLE_CLOUD_PROJECT is not set, and neither \(name) nor the credentials name a project. "
+                + "Expected a project id")
     }
 
     private static func problem(

@@ -3,6 +3,8 @@ internal import JSON
 /// A message that can never be stored, as it is published on the dead-letter topic.
 enum DeadLetter {
     private static let prefix = "twined-dead-letter-"
+    /// What is said of each dead letter; `form` besides, of those that are a whole request.
+    private static let names = ["reason", "subscription", "message-id"].map { Array("\(prefix)\($0)".utf8) }
 
     /// The message unchanged, with what is known of it in three attributes more, in place of those that it
     /// has as a dead letter already. Where Pub/Sub could not take it as it is, the whole request travels as
@@ -12,17 +14,17 @@ enum DeadLetter {
         let orderingKey = message.orderingKey.map(Array.init)
         if message.isPublishable {
             let attributes = message.attributes
-            guard attributes.count <= EventLimits.deadLetterAttributesMax else { return nil }
-            let pairs = (0..<attributes.count).map { index in
+            let all = (0..<attributes.count).map { index in
                 (
                     name: Array(attributes.bytes[attributes.nameRange(at: index)]),
                     value: Array(attributes.bytes[attributes.valueRange(at: index)])
                 )
             }
-            guard pairs.allSatisfy({ isAllowed($0.name, $0.value) }) else { return nil }
-            letter = OutgoingMessage(
-                data: message.data, attributes: pairs.filter { !$0.name.starts(with: prefix.utf8) },
-                orderingKey: orderingKey)
+            let pairs = all.filter { !names.contains($0.name) }
+            guard pairs.count <= EventLimits.deadLetterAttributesMax,
+                pairs.allSatisfy({ isAllowed($0.name, $0.value) })
+            else { return nil }
+            letter = OutgoingMessage(data: message.data, attributes: pairs, orderingKey: orderingKey)
         } else {
             letter = OutgoingMessage(data: requestBody, attributes: [], orderingKey: orderingKey)
             letter.attributes.append((Array("\(prefix)form".utf8), Array("request".utf8)))

@@ -36,8 +36,7 @@ final class EventHandler: ServiceHandler {
 
     var needsToken: Bool { true }
 
-    /// Gets token, cluster and connections before the first event needs them. Failures are met again by the
-    /// event.
+    /// Gets cluster and connections before the first event needs them. Failures are met again by the event.
     func warmUp(deadline: Deadline, letRequestsPass: () async -> Void) async {
         if let push { EventLoop.shared.start { await push.warmUp(deadline: deadline) } }
         await bigQuery.prepare(deadline: deadline)

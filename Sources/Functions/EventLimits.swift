@@ -23,6 +23,8 @@ enum EventLimits {
 
     // MARK: Push tokens
 
+    /// The token of a push, 401: one of Google's has about 900 bytes.
+    static let pushTokenBytesMax = 8_192
     /// One question for the issuer's keys, retries included.
     static let pushKeysMilliseconds: UInt64 = 10_000
     /// How soon the keys may be asked for again because a token names an unknown one.

@@ -18,8 +18,6 @@ enum PushTokenFault: String, Error, Equatable, Sendable {
 /// The token of an authenticated push (https://cloud.google.com/pubsub/docs/authenticate-push-subscriptions):
 /// a JSON Web Token (RFC 7519) in its compact form, read but not yet believed.
 struct PushToken {
-    /// A token of Google's has about 900 bytes.
-    private static let bytesMax = 8_192
     /// How far the clocks of Google and this machine may differ.
     private static let leewaySeconds: Int64 = 10
     private static let issuers = ["https://accounts.google.com", "accounts.google.com"]
@@ -35,8 +33,9 @@ struct PushToken {
         guard let authorization, authorization.prefix(7).equalsIgnoringCase("bearer ") else { throw .missing }
         let token = authorization.dropFirst(7)
         let parts = token.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-        guard token.count <= Self.bytesMax, parts.count == 3, let head = Self.object(parts[0]),
-            let claims = Self.object(parts[1]), let signature = Self.decode(parts[2])
+        guard token.count <= EventLimits.pushTokenBytesMax, parts.count == 3,
+            let head = Self.object(parts[0]), let claims = Self.object(parts[1]),
+            let signature = Self.decode(parts[2])
         else { throw .malformed }
         // The algorithm is ours to choose: a token must not be able to ask for another, or for none.
         guard head.root["alg"]?.equals("RS256") ?? false else { throw .algorithm }

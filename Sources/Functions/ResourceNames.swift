@@ -48,9 +48,6 @@ struct RepositoryURL: ProvenText {
         guard segments.count >= 2, segments.allSatisfy({ Grammar.isResourceSegment($0) }) else { return nil }
         text = String(decoding: bytes, as: UTF8.self)
     }
-
-    /// The image of a service revision.
-    func image(of revision: ServiceRevision) -> String { "\(text)/\(revision.text)" }
 }
 
 /// A BigQuery table: `<dataset>.<table>`, or `<project>.<dataset>.<table>`.

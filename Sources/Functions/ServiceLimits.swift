@@ -46,7 +46,7 @@ public enum ServiceLimits {
     public static let warmUpDelayMilliseconds: UInt64 = 1
     /// How long it lets the first requests pass before what not all of them need.
     public static let warmUpPauseMilliseconds: UInt64 = 1_000
-    /// How long after that the buffers are given back that only the start's handshakes needed.
+    /// How long after warming up the buffers are given back that only the start's handshakes needed.
     public static let handshakesSettledMilliseconds: UInt64 = 100
     /// One question of `check`, its retries included.
     public static let checkQuestionMilliseconds: UInt64 = 10_000

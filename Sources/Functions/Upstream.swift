@@ -104,9 +104,7 @@ public final class UpstreamCaller {
                 token = source.current(nowNanoseconds: start)
                 if token == nil {
                     do throws(TokenError) {
-                        token = try await source.value(deadline: deadline) {
-                            openConnection(to: origin, deadline)
-                        }
+                        token = try await source.value(deadline: deadline) { connect(to: origin, deadline) }
                     } catch {
                         return ended(upstream, origin, source, .noToken(error), .unavailable, attempts)
                     }
@@ -158,8 +156,8 @@ public final class UpstreamCaller {
         }
     }
 
-    /// Opens a connection, if none is there: after the start, while the first token is waited for.
-    private func openConnection(to origin: Origin, _ deadline: Deadline) {
+    /// Opens a connection, if none is there, while a token is waited for: after the start, above all.
+    private func connect(to origin: Origin, _ deadline: Deadline) {
         EventLoop.shared.start { [exchange] in
             await exchange.prepareConnection(to: origin, deadline: deadline)
         }

@@ -199,6 +199,8 @@ public final class ByteStream {
                 switch try unsafe tls.read(into: Self.plaintext) {
                 case .bytes(let count):
                     unsafe give(UnsafeRawBufferPointer(rebasing: Self.plaintext[..<count]), to: &receiver)
+                    offerUnsent(tls)
+                    try limitUnsent()
                     return true
                 case .end:
                     receiver.receiveEnd()
@@ -218,7 +220,13 @@ public final class ByteStream {
         }
     }
 
-    /// What a peer makes TLS say grows with what it sends, and is not taken where it reads nothing.
+    /// What a peer makes TLS say grows with what it sends. It is offered to a peer that sends data besides,
+    /// which may not take it; from one that does nothing else it is kept back.
+    private func offerUnsent(_ tls: TLSSession) {
+        if unsafe unsent.count + TLSSession.output.count <= Limits.heldBytesMax { return }
+        _ = try? flushAvailable(tls)  // Where the connection is broken, what has come is read all the same.
+    }
+
     private func limitUnsent() throws(StreamError) {
         if unsafe unsent.count + TLSSession.output.count > Limits.unsentTLSBytesMax {
             throw .tls("more to be answered than the peer takes")
@@ -304,7 +312,8 @@ public final class ByteStream {
         }
     }
 
-    /// Writes as much of `bytes` as the kernel takes now; 0 when it takes nothing.
+    /// Writes as much of `bytes` as goes without waiting. Returns how many bytes are taken over, 0 where none
+    /// are; over TLS `hasFlushed` tells whether the kernel has them.
     public func writeAvailable(_ bytes: ArraySlice<UInt8>) throws(StreamError) -> Int {
         guard let tls else { return bytes.isEmpty ? 0 : try sendAvailable(bytes) }
         // A little that was held goes out with them.

@@ -14,6 +14,7 @@ public enum Crypto {
 
     /// `count` bytes that nobody can guess.
     public static func randomBytes(_ count: Int) -> [UInt8] {
+        OpenSSL.initialize
         var bytes = [UInt8](repeating: 0, count: count)
         let result = unsafe bytes.withUnsafeMutableBufferPointer {
             unsafe RAND_bytes($0.baseAddress, CInt(count))

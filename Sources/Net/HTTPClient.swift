@@ -15,8 +15,6 @@ public final class HTTPClient: HTTPExchange {
     private var isSweeping = false
     /// Connections opened so far, for metrics and tests.
     public private(set) var connectionsOpened = 0
-    private static let poolsMax = 64
-    private static let contextsMax = 8
 
     /// A client without connections.
     public convenience init() {
@@ -103,7 +101,7 @@ public final class HTTPClient: HTTPExchange {
             connection.isReused = true
             release(connection, to: pool, isReusable: true)
         } catch {
-            // The request that follows meets the same failure and reports it.
+            // Who waits for it has been told; a request that follows meets the same failure.
         }
     }
 
@@ -134,12 +132,10 @@ public final class HTTPClient: HTTPExchange {
     /// its head.
     private static func parts(of request: HTTPRequest, hostLine: [UInt8]) -> (first: [UInt8], rest: [UInt8]) {
         var head = HTTPSerializer.requestHead(request, hostLine: hostLine)
-        if request.body.count > bodyBytesBehindHeadMax { return (head, request.body) }
+        if request.body.count > Limits.bodyBytesBehindHeadMax { return (head, request.body) }
         head.append(contentsOf: request.body)
         return (head, [])
     }
-
-    private static let bodyBytesBehindHeadMax = 32_768
 
     /// Sends pieces of a request, and reads what comes meanwhile: a server may answer before it has read a
     /// large body (RFC 9112 section 9.5). Returns whether all of it was sent.
@@ -219,11 +215,12 @@ public final class HTTPClient: HTTPExchange {
         }
     }
 
-    /// A waiting request's turn: a connection, or the right to open one.
+    /// A waiting request's turn: a connection, the right to open one, or why the one it waited for failed.
     @EventLoopActor
     fileprivate final class Turn {
         let gate = Gate()
         var connection: Connection?
+        var failure: HTTPClientError?
     }
 
     private func knownPool(for origin: Origin) -> Pool? {
@@ -233,7 +230,7 @@ public final class HTTPClient: HTTPExchange {
 
     private func pool(for origin: Origin) -> Pool {
         if let pool = knownPool(for: origin) { return pool }
-        if pools.count >= Self.poolsMax {
+        if pools.count >= Limits.poolsMax {
             // Origins come from configuration and the cluster's endpoint; only many moves could lead here.
             pools = pools.filter { $0.machine.count > 0 }
         }
@@ -274,22 +271,37 @@ public final class HTTPClient: HTTPExchange {
         case .refuse:
             throw .overloaded
         case .wait:
-            return try await wait(request, in: pool, deadline: deadline)
+            // While there is room for more it is a connection that is waited for, not its release.
+            let isOpening = pool.machine.count < pool.machine.connectionsMax
+            return try await wait(
+                request, in: pool, deadline: deadline, inVain: isOpening ? .connectTimedOut : .timedOut)
         }
     }
 
     private var lastRequest = 0
 
-    private func wait(_ request: Int, in pool: Pool, deadline: Deadline) async throws(HTTPClientError)
-        -> Connection
-    {
+    private func wait(
+        _ request: Int, in pool: Pool, deadline: Deadline, inVain: HTTPClientError
+    ) async throws(HTTPClientError) -> Connection {
         let turn = Turn()
         pool.waiters[request] = turn
         let isServed = await turn.gate.wait(until: deadline)
         pool.waiters.removeValue(forKey: request)
-        if !isServed, pool.machine.cancel(request) { throw .timedOut }
+        if !isServed, pool.machine.cancel(request) { throw inVain }
         if let connection = turn.connection { return connection }
+        if let failure = turn.failure {
+            failed(in: pool)
+            throw failure
+        }
         return try await open(to: pool.origin, pool: pool, deadline: deadline)
+    }
+
+    /// Gives up the right to open a connection: to the next one who waits for it, who is told why where the
+    /// attempt was made for whoever comes.
+    private func failed(in pool: Pool, isPrepared: Bool = false, _ failure: HTTPClientError? = nil) {
+        guard let next = pool.machine.failedToOpen(isPrepared: isPrepared) else { return }
+        pool.waiters[next]?.failure = failure
+        pool.waiters[next]?.gate.open()
     }
 
     private func open(
@@ -307,9 +319,7 @@ public final class HTTPClient: HTTPExchange {
             }
             return connection
         } catch {
-            if let next = pool.machine.failedToOpen(isPrepared: isPrepared) {
-                pool.waiters[next]?.gate.open()
-            }
+            failed(in: pool, isPrepared: isPrepared, isPrepared ? error : nil)
             throw error
         }
     }
@@ -361,7 +371,7 @@ public final class HTTPClient: HTTPExchange {
 
     private func context(for trust: TrustAnchors) throws(TLSConfigurationError) -> TLSClientContext {
         if let known = contexts.first(where: { $0.trust == trust }) { return known.context }
-        if contexts.count >= Self.contextsMax { contexts.removeAll() }  // Open connections keep their own.
+        if contexts.count >= Limits.contextsMax { contexts.removeAll() }  // Open connections keep their own.
         let context = try TLSClientContext(trust: trust)
         contexts.append((trust, context))
         return context

@@ -86,9 +86,6 @@ struct HeadScanner {
             kind, unsafe Array(UnsafeBufferPointer(rebasing: input[..<Int(head.length)])))
     }
 
-    /// Whether nothing of a head has come.
-    var isEmpty: Bool { head._scanned == 0 }
-
     private mutating func complete(
         _ kind: ParsedHead.Kind, _ bytes: [UInt8]
     ) throws(BrokenRule) -> ParsedHead {

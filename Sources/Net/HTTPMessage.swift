@@ -49,14 +49,6 @@ public enum HTTPMethod: Sendable, Equatable {
         if case .other(let name) = self { return bytes.append(contentsOf: name) }
         if let knownName { bytes.append(knownName) }
     }
-
-    /// Whether a second delivery of the same request changes nothing more (RFC 9110 section 9.2.2).
-    public var isIdempotent: Bool {
-        switch self {
-        case .get, .head, .put, .delete, .options, .trace: true
-        case .post, .connect, .patch, .other: false
-        }
-    }
 }
 
 /// The field lines of a message, in order (RFC 9110 section 5): one block of bytes and where in it each

@@ -52,6 +52,8 @@ public final class HTTPServer {
     private var tasksReading = 0
     private var requestsInFlight = 0
     private let connectionsMax: Int
+    /// How many more may be told so at once.
+    private let refusalsMax: Int
     private var dateSecond: Int64 = -1
     private var dateBytes: [UInt8] = []
     private var isDraining = false
@@ -73,8 +75,10 @@ public final class HTTPServer {
         transmitter = handler.transmitter
         self.configuration = configuration
         self.limits = limits
-        let descriptorsLeft = max(8, Process.descriptorsMax - Process.descriptorsReserved)
         let few = max(2, min(Limits.connectionsForFewMax, Process.descriptorsMax / 16))
+        refusalsMax = max(1, min(Limits.refusalsAtOnceMax, Process.descriptorsMax / 32))
+        // Those of a second server, for few, are left out as well, whether there is one or not.
+        let descriptorsLeft = max(8, Process.descriptorsMax - Process.descriptorsReserved - few - refusalsMax)
         connectionsMax = min(limits.connectionsMax, configuration.isForFew ? few : descriptorsLeft)
         budget = RequestBudget(
             bytesMax: configuration.isForFew
@@ -90,7 +94,7 @@ public final class HTTPServer {
     /// How many of them wait without a task.
     var parkedConnectionCount: Int { connections.values.count { $0.isParked } }
 
-    /// How many bytes of bodies are held.
+    /// How many bytes of requests are held.
     var requestBytesHeld: Int { budget.bytesUsed }
 
     /// Binds and listens: from here on the kernel accepts connections.
@@ -157,13 +161,13 @@ public final class HTTPServer {
                 // No descriptor or memory is left (EMFILE, ENFILE, ENOMEM): what is open goes on, and an
                 // edge-triggered listener does not wake again by itself.
                 if isDraining { return }
-                await EventLoop.shared.sleep(until: .after(milliseconds: 20))
+                await EventLoop.shared.sleep(until: .after(milliseconds: Limits.acceptPauseMilliseconds))
                 continue
             }
             connectionsAccepted += 1
             if connections.count >= connectionsMax {
                 refused.count(.connections)
-                if refusals < Limits.refusalsAtOnceMax {
+                if refusals < refusalsMax {
                     refusals += 1
                     EventLoop.shared.start { [self] in await refuse(stream) }
                 }
@@ -177,9 +181,10 @@ public final class HTTPServer {
 
     /// Says that there are too many connections, and closes.
     private func refuse(_ stream: ByteStream) async {
-        let bytes = HTTPServerStateMachine.refusal(status: 503, text: "too many connections; try again later")
+        let bytes = HTTPServerStateMachine.refusal(
+            status: 503, text: "too many connections; try again later", date: date())
         if configuration.tls == nil, (try? stream.writeAvailable(bytes[...])) != nil {
-            await linger(stream, .after(milliseconds: 1_000))
+            await linger(stream, .after(milliseconds: Limits.refusalLingerMilliseconds))
         }
         stream.close()
         refusals -= 1
@@ -301,7 +306,8 @@ public final class HTTPServer {
                     }
                 }
                 clock = RequestClock(isFirst: false)
-            case .refuse(let bytes):
+            case .refuse(let refusal):
+                let bytes = machine.bytes(of: refusal, date: date())
                 refused.count(RefusalReason(status: machine.refusedStatus ?? 400))
                 connection.phase = .closing
                 try await stream.write(
@@ -407,7 +413,8 @@ public final class HTTPServer {
         if await drained.wait(until: deadline) { return }
         for connection in connections.values {
             if connection.phase == .handling || connection.phase == .reading {
-                let bytes = HTTPServerStateMachine.refusal(status: 503, text: "shutting down; try again")
+                let bytes = HTTPServerStateMachine.refusal(
+                    status: 503, text: "shutting down; try again", date: date())
                 _ = try? connection.stream.writeAvailable(bytes[...])
             }
             cut(connection)

@@ -19,7 +19,7 @@ final class RequestBudget {
 
     /// Gives `count` bytes back.
     func giveBack(_ count: Int) {
-        precondition(count <= bytesUsed, "more body bytes are given back than were taken")
+        precondition(count <= bytesUsed, "more bytes are given back than were taken")
         bytesUsed -= count
     }
 }
@@ -48,8 +48,8 @@ struct HTTPServerStateMachine: ByteReceiver {
         case read(Wait)
         case sendContinue([UInt8])
         case handle(HTTPRequest)
-        /// Send these bytes, then close as in `close`.
-        case refuse([UInt8])
+        /// Send the bytes of this answer, see `bytes(of:date:)`, then close as in `close`.
+        case refuse(HTTPResponse)
         /// Close; unread bytes of the peer are read and dropped first, so that it sees the last answer.
         case close
     }
@@ -343,7 +343,12 @@ struct HTTPServerStateMachine: ByteReceiver {
     private mutating func refuse(_ status: Int, _ text: String) -> Action {
         _ = close()
         refusedStatus = status
-        return .refuse(Self.refusal(status: status, text: text, omitsBody: isHead))
+        return .refuse(Self.refusal(status: status, text: text))
+    }
+
+    /// A refusal as it is sent. `date`: the value of its Date field.
+    func bytes(of refusal: HTTPResponse, date: [UInt8]) -> [UInt8] {
+        Self.bytes(of: refusal, date: date, omitsBody: isHead)
     }
 
     private mutating func close() -> Action {
@@ -367,11 +372,19 @@ struct HTTPServerStateMachine: ByteReceiver {
     }
 
     /// A refusal: short plain text, and the connection ends.
-    static func refusal(status: Int, text: String, omitsBody: Bool = false) -> [UInt8] {
+    static func refusal(status: Int, text: String, date: [UInt8]) -> [UInt8] {
+        bytes(of: refusal(status: status, text: text), date: date, omitsBody: false)
+    }
+
+    private static func refusal(status: Int, text: String) -> HTTPResponse {
         var response = HTTPResponse.text(status, text + "\n")
         if status == 503 { response.fields.append("Retry-After", "1") }
-        return HTTPSerializer.response(
-            response, date: HTTPSerializer.date(), omitsBody: omitsBody, stays: false, saysKeepAlive: false,
+        return response
+    }
+
+    private static func bytes(of refusal: HTTPResponse, date: [UInt8], omitsBody: Bool) -> [UInt8] {
+        HTTPSerializer.response(
+            refusal, date: date, omitsBody: omitsBody, stays: false, saysKeepAlive: false,
             delimitedByEnd: false)
     }
 }

@@ -87,6 +87,10 @@ public enum Limits {
     static let busyOriginsMax = 4
     /// Connections over the ceiling that are answered 503 before they are closed; the rest are only closed.
     static let refusalsAtOnceMax = 8
+    /// How long such a client has to close its side.
+    static let refusalLingerMilliseconds: UInt64 = 1_000
+    /// Before a connection is accepted again that could not be, for want of a descriptor or memory.
+    static let acceptPauseMilliseconds: UInt64 = 20
 
     // MARK: Upstream
 
@@ -108,6 +112,15 @@ public enum Limits {
     /// Bytes that are left of TLS's own, or of an earlier write, which go out with the next write's and not
     /// before them.
     static let heldBytesMax = 1_024
+    /// A request's body that is sent in one piece with its head; a larger one is not copied behind it.
+    static let bodyBytesBehindHeadMax = 32_768
+    /// Origins whose connections are kept, and names whose addresses are: they come from configuration and
+    /// the cluster's endpoint, so neither is met but by many moves.
+    static let poolsMax = 64
+    static let resolvedNamesMax = 256
+    /// Sets of trust anchors that are kept parsed, and sessions that each of them keeps.
+    static let contextsMax = 8
+    static let sessionsPerContextMax = 64
     /// Requests that wait for a connection to one origin.
     public static let waitingPerOriginMax = 4_096
     /// To resolve a name, connect, and finish the TLS handshake.

@@ -12,7 +12,7 @@ public enum RefusalReason: Int, CaseIterable, Sendable {
     case connections
     /// 503: requests being handled.
     case requestsInFlight
-    /// 503: bodies of all connections together.
+    /// 503: requests of all connections together.
     case bufferedBytes
     /// 503: the program ends.
     case stopping

@@ -76,7 +76,7 @@ final class Resolver {
     private func answered(_ key: String, _ addresses: [SocketAddress]) {
         if !addresses.isEmpty {
             // Names come from configuration and clusters' endpoints; this ceiling is never met.
-            if answers.count >= 256 { answers.removeAll() }
+            if answers.count >= Limits.resolvedNamesMax { answers.removeAll() }
             answers[key] = Answer(
                 addresses: addresses,
                 freshUntilNanoseconds: EventLoop.shared.nowNanoseconds + freshMilliseconds * 1_000_000)

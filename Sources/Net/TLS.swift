@@ -6,9 +6,9 @@ import Glibc
 enum OpenSSL {
     /// Loads no configuration file: a setting of the machine's must not weaken what is decided here.
     static let initialize: Void = {
-        precondition(
-            copenssl_initialize() == 1 && cprovider_select_algorithms() == 1 && copenssl_add_digests() == 1,
-            "OpenSSL cannot be initialised")
+        let isReady =
+            copenssl_initialize() == 1 && cprovider_select_algorithms() == 1 && copenssl_add_digests() == 1
+        precondition(isReady, "OpenSSL cannot be initialised")
     }()
 
     /// Empties the queue of errors, which must be empty before a call that may add to it (SSL_get_error(3)).
@@ -46,7 +46,6 @@ final class TLSClientContext {
     private let anchors: OpaquePointer
     /// The newest session of each host and port: a resumed handshake costs a quarter of a full one.
     private var sessions: [String: OpaquePointer] = unsafe [:]
-    private static let sessionsMax = 64
 
     /// Fails with OpenSSL's reason when the anchors cannot be read.
     init(trust: TrustAnchors) throws(TLSConfigurationError) {
@@ -112,7 +111,7 @@ final class TLSClientContext {
         return unsafe TLSSession(owning: ssl) { [weak self] session in
             guard let self else { return false }
             if let old = unsafe sessions.removeValue(forKey: key) { unsafe SSL_SESSION_free(old) }
-            guard unsafe sessions.count < Self.sessionsMax else { return false }
+            guard unsafe sessions.count < Limits.sessionsPerContextMax else { return false }
             unsafe sessions[key] = session
             return true
         }

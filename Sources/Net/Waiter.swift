@@ -108,9 +108,6 @@ final class TimerQueue {
     /// When the loop must look again; the end of time when nothing is due ever.
     private(set) var nextNanoseconds = UInt64.max
 
-    /// How many waiters are in the queue.
-    var count: Int { heap.count }
-
     /// Makes sure that `waiter` is looked at no later than its deadline.
     func arm(_ waiter: Waiter) {
         let due = waiter.deadline.nanoseconds

@@ -13,6 +13,16 @@ public struct WallClock: Sendable, Equatable {
         self.nanoseconds = nanoseconds
     }
 
+    /// A moment of the civil calendar in UTC: `month` 1 to 12, `day` 1 to 31, the rest as on a clock.
+    public init(year: Int64, month: Int64, day: Int64, hour: Int64, minute: Int64, second: Int64) {
+        // Years that begin in March end with the leap day.
+        let marchYear = month > 2 ? year : year - 1
+        let dayOfYear = (153 * ((month + 9) % 12) + 2) / 5 + day - 1
+        let leapDays = marchYear / 4 - marchYear / 100 + marchYear / 400
+        let days = 365 * marchYear + leapDays + dayOfYear - 719_468
+        self.init(seconds: days * 86_400 + hour * 3_600 + minute * 60 + second)
+    }
+
     /// Now. In a simulation it runs with the loop's virtual clock, from a fixed day.
     public static var now: WallClock {
         if EventLoop.shared.isVirtual {

@@ -1,5 +1,6 @@
 import JSON
 import Net
+import Synchronization
 import Testing
 
 @testable import Functions
@@ -230,11 +231,14 @@ struct AccessTokenTests {
         }
     }
 
-    @Test("GCE_METADATA_TIMEOUT is the most that one request gets")
-    func metadataTimeout() async throws {
+    @Test(
+        "GCE_METADATA_TIMEOUT is the most that one request gets, the first look for the server too",
+        arguments: [["K_SERVICE": "s"], [:]])
+    func metadataTimeout(platform: [String: String]) async throws {
         let times = try await LoopSupport.run {
             let exchange = FakeExchange { _, _ in .failure(.timedOut) }
-            _ = try await Self.fetch(["K_SERVICE": "s", "GCE_METADATA_TIMEOUT": "1"], [:], exchange)
+            let variables = platform.merging(["GCE_METADATA_TIMEOUT": "1"]) { $1 }
+            _ = try await Self.fetch(variables, [:], exchange)
             return exchange.sent.map(\.nanoseconds)
         }
         #expect(times.count == 3)
@@ -259,7 +263,35 @@ struct AccessTokenTests {
         #expect(text.contains("GOOGLE_APPLICATION_CREDENTIALS") && text.contains("metadata server"))
     }
 
-    @Test("a subject token is read from its file at every refresh, exchanged, and used to act as the account")
+    @Test("a subject token is read from its file anew for each token")
+    func subjectTokenIsReadAgain() async throws {
+        let bodies = try await LoopSupport.run {
+            let subject = Mutex("first")
+            let environment = Environment(
+                variable: { $0 == "GOOGLE_APPLICATION_CREDENTIALS" ? "/key" : nil },
+                file: { path in
+                    switch path {
+                    case "/key": .success(TestFiles.object(TestFiles.externalAccount))
+                    case "/token": .success(Array(subject.withLock { $0 }.utf8))
+                    default: .failure(.notFound)
+                    }
+                })
+            let exchange = FakeExchange { _, _ in Self.answer }
+            let source = AccessToken(
+                credentials: try Credentials.find(in: environment), environment: environment,
+                caller: UpstreamCaller(exchange: exchange, log: .silent()), log: .silent())
+            source.invalidate(try await source.value(deadline: .after(milliseconds: 10_000)))
+            subject.withLock { $0 = "second" }
+            _ = try await source.value(deadline: .after(milliseconds: 10_000))
+            return exchange.sent.map(\.body)
+        }
+        #expect(bodies.map { $0.contains("subject_token=first&") } == [true, false])
+        #expect(bodies.map { $0.contains("subject_token=second&") } == [false, true])
+    }
+
+    private static let answer = Result<HTTPResponse, HTTPClientError>.success(tokenAnswer)
+
+    @Test("a subject token is read from its file, exchanged, and used to act as the account")
     func externalAccount() async throws {
         let key = TestFiles.changing(
             TestFiles.externalAccount, "service_account_impersonation_url",

@@ -212,7 +212,7 @@ struct CheckTests {
         #expect(failed.first?.detail.contains("datetime, event") == true)
     }
 
-    @Test("no address, no connection and no trust are three different remedies, each with the host")
+    @Test("no address, no connection and no trust are three different remedies")
     func unreachable() async throws {
         var remedies: Set<String> = []
         for error in [HTTPClientError.notResolved, .notConnected, .notVerified("self-signed")] {

@@ -120,12 +120,8 @@ struct ClusterTests {
             }
             let log = Log.silent()
             let caller = UpstreamCaller(exchange: exchange, log: log)
-            let token = AccessToken(log: log) { _ in
-                FetchedToken(Array("tok".utf8), lifetimeMilliseconds: 3_600_000).map { .success($0) }
-                    ?? .failure(.failed("no token"))
-            }
             let parts = ServiceParts(
-                exchange: exchange, caller: caller, token: token,
+                exchange: exchange, caller: caller, token: .fixed,
                 project: ProjectLookup(known: "p", credentials: nil, caller: caller), log: log)
             let endpoint = Endpoint(service: "container", universeDomain: "googleapis.com")
             let id = try #require(ClusterID("projects/p/locations/l/clusters/c".utf8))

@@ -243,6 +243,13 @@ struct ConfigurationTests {
         #expect(try registry(["PATH_PREFIX": "/old-name/"]).pathPrefix == Array("old-name".utf8))
     }
 
+    @Test("GOOGLE_CLOUD_PROJECT comes before GCLOUD_PROJECT, and connections to Google idle for four minutes")
+    func project() throws {
+        let service = try handler(["GOOGLE_CLOUD_PROJECT": "new", "GCLOUD_PROJECT": "old"]).service
+        #expect(service.projectID?.text == "new")
+        #expect(service.endpoints.bigQuery.origin.idleMilliseconds == 240_000)
+    }
+
     @Test("one half of a push's proof, and a port that is taken twice, are wrong")
     func combinations() {
         func problems(_ changes: [String: String]) -> [String] {

@@ -34,14 +34,22 @@ struct DeadLetterTests {
             ])
     }
 
-    @Test("what was a dead letter already becomes one again: no attribute comes twice")
+    @Test("what was a dead letter already becomes one again: no attribute comes twice, and its form stays")
     func again() throws {
         let letter = try letter(
             #""twined-dead-letter-reason":"old","a":"b","twined-dead-letter-form":"request""#, reason: "new")
         #expect(
             texts(letter) == [
-                "a=b", "twined-dead-letter-reason=new", "twined-dead-letter-subscription=s",
-                "twined-dead-letter-message-id=7",
+                "a=b", "twined-dead-letter-form=request", "twined-dead-letter-reason=new",
+                "twined-dead-letter-subscription=s", "twined-dead-letter-message-id=7",
             ])
+    }
+
+    @Test("a dead letter with as many attributes as there may be comes again as one")
+    func fullAgain() throws {
+        let own = (0..<EventLimits.deadLetterAttributesMax).map { "\"a\($0)\":\"b\"" }
+        let ours = ["reason", "subscription", "message-id"].map { "\"twined-dead-letter-\($0)\":\"old\"" }
+        let letter = try letter((own + ours).joined(separator: ","), reason: "new")
+        #expect(letter.attributes.count == EventLimits.deadLetterAttributesMax + 3)
     }
 }

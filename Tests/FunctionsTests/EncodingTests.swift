@@ -150,3 +150,17 @@ func nameBasedUUID() {
     #expect(uuid == "2ed6657d-e927-568b-95e1-2665a8aea6a2")
     #expect(NameBasedUUID.namespace.count == 16)
 }
+
+@Test("text that would fit as UTF-8 alone is impossible to store where a lone surrogate stands in it")
+func loneSurrogate() throws {
+    // As escapes inside a string seven bytes each, as UTF-8 two.
+    let long = String(repeating: "é", count: EventLimits.insertBytesMax / 7 + 1)
+    let attributes = AttributeName.required.map { "\"\($0)\":\"octue/x:1\"" }.joined(separator: ",")
+    for (end, isPossible) in [("", true), ("\\ud800", false)] {
+        let data = Base64.encode(Array(#"{"kind":"result","text":"\#(long)\#(end)"}"#.utf8))
+        let head = #"{"subscription":"s","message":{"messageId":"1","attributes":{\#(attributes)},"data":""#
+        let body = Array(head.utf8) + data + Array(#""}}"#.utf8)
+        let message = try CloudEvent.message(Fields([("content-type", "application/json")]), body: body)
+        #expect((Row.insertAllBody(of: try Event(message)) != nil) == isPossible)
+    }
+}

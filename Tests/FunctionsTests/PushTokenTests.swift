@@ -10,7 +10,7 @@ struct PushTokenTests {
         audience: "https://handler.example", serviceAccount: "push@p.iam.gserviceaccount.com")
 
     /// The claims of a token that is accepted, each as JSON; a test changes one.
-    private static func claims(changing name: String? = nil, to value: String? = nil) -> String {
+    static func claims(changing name: String? = nil, to value: String? = nil) -> String {
         let now = WallClock.now.seconds
         var members = [
             ("iss", "\"https://accounts.google.com\""), ("aud", "\"https://handler.example\""),
@@ -23,7 +23,7 @@ struct PushTokenTests {
         return "{" + members.map { "\"\($0)\":\($1)" }.joined(separator: ",") + "}"
     }
 
-    private static func token(
+    static func token(
         _ claims: String = claims(), head: String = #"{"alg":"RS256","kid":"k1","typ":"JWT"}"#,
         tamper: (inout [UInt8]) -> Void = { _ in }
     ) throws -> [UInt8] {
@@ -35,7 +35,7 @@ struct PushTokenTests {
         return token
     }
 
-    private static func keySet(
+    static func keySet(
         _ id: String = "k1", cacheControl: String = "public, max-age=600, must-revalidate"
     ) -> HTTPResponse {
         let digits = Array(TestKey.modulus.utf8).filter { $0 != 0x20 && $0 != 0x0A }
@@ -147,7 +147,7 @@ struct PushTokenTests {
         for verdict in try await Self.verdicts(forged).verdicts { #expect(verdict != .accepted) }
     }
 
-    @Test("an unknown key makes the keys be asked for anew, and not again within a minute")
+    @Test("an unknown key is refused, and within a minute the keys are not asked for again")
     func unknownKey() async throws {
         let token = try Self.token()
         let outcome = try await Self.verdicts([token, token, token]) { _ in .success(Self.keySet("another")) }

@@ -8,7 +8,7 @@ import Testing
 struct WarmUpTests {
     private static let cluster = Array(
         #"{"endpoint":"203.0.113.7","masterAuth":{"clusterCaCertificate":"LQ=="}}"#.utf8)
-    private static let variables = [
+    static let variables = [
         "K_SERVICE": "function", "BIGQUERY_EVENTS_TABLE": "d.t", "TWINED_SERVICES_TOPIC_NAME": "twined",
         "KUBERNETES_SERVICE_ACCOUNT_NAME": "account",
         "KUBERNETES_CLUSTER_ID": "projects/p-1/locations/l/clusters/c", "KUEUE_LOCAL_QUEUE": "local-queue",
@@ -16,6 +16,15 @@ struct WarmUpTests {
         "QUESTION_DEFAULT_CPUS": "1", "QUESTION_DEFAULT_MEMORY": "512Mi",
         "QUESTION_DEFAULT_EPHEMERAL_STORAGE": "1Gi", "GOOGLE_CLOUD_PROJECT": "p-1",
     ]
+
+    /// What a handler needs beside its settings.
+    @EventLoopActor
+    static func parts(_ exchange: FakeExchange, _ log: Log) -> ServiceParts {
+        let caller = UpstreamCaller(exchange: exchange, log: log)
+        return ServiceParts(
+            exchange: exchange, caller: caller, token: .fixed,
+            project: ProjectLookup(known: "p-1", credentials: nil, caller: caller), log: log)
+    }
 
     /// What a handler needs, where GKE says of its cluster what stands above.
     @EventLoopActor
@@ -28,15 +37,7 @@ struct WarmUpTests {
                 if let gate { _ = await gate.wait(until: .after(milliseconds: 60_000)) }
                 return .success(HTTPResponse(status: 200, body: WarmUpTests.cluster))
             }
-            let log = Log.silent()
-            let caller = UpstreamCaller(exchange: exchange, log: log)
-            let token = AccessToken(log: log) { _ in
-                FetchedToken(Array("tok".utf8), lifetimeMilliseconds: 3_600_000).map { .success($0) }
-                    ?? .failure(.failed("no token"))
-            }
-            parts = ServiceParts(
-                exchange: exchange, caller: caller, token: token,
-                project: ProjectLookup(known: "p-1", credentials: nil, caller: caller), log: log)
+            parts = WarmUpTests.parts(exchange, .silent())
         }
 
         func kubernetes() throws -> Kubernetes {

@@ -128,8 +128,8 @@ enum FuzzMessages {
             case .handle(let request):
                 events.append(describe(request))
                 answer(request, &machine)
-            case .refuse(let bytes):
-                events.append("refused: " + refusal(bytes))
+            case .refuse(let response):
+                events.append("refused: " + refusal(machine.bytes(of: response, date: date)))
                 check(budget.bytesUsed == 0, "a refused connection holds no body bytes")
                 return events
             case .close:
@@ -150,7 +150,7 @@ enum FuzzMessages {
 
     /// The answer reads as itself, with nothing after it.
     private static func answer(_ request: HTTPRequest, _ machine: inout HTTPServerStateMachine) {
-        let bytes = machine.answer(.text(404, "no\n"), date: Array("Sun, 06 Nov 1994 08:49:37 GMT".utf8))
+        let bytes = machine.answer(.text(404, "no\n"), date: date)
         var client = HTTPClientStateMachine(method: request.method)
         client.receive(bytes.span)
         guard case .done(let response, let isReusable) = client.state else {
@@ -158,6 +158,8 @@ enum FuzzMessages {
         }
         check(response.status == 404 && isReusable == !machine.isClosing, "what the answer says is so")
     }
+
+    private static let date = Array("Sun, 06 Nov 1994 08:49:37 GMT".utf8)
 
     private static func refusal(_ bytes: [UInt8]) -> String {
         var client = HTTPClientStateMachine(method: .get)

@@ -153,9 +153,9 @@ final class Attack {
                 tally.add("\(name) \(response.status)")
                 let bytes = machine.answer(response, date: HTTPSerializer.date())
                 checkAnswer(bytes, response, method, isLookup: attack.isLookup, target)
-            case .refuse(let bytes):
+            case .refuse(let refusal):
                 tally.add("requests refused by the server")
-                checkRefusal(bytes)
+                checkRefusal(machine.bytes(of: refusal, date: HTTPSerializer.date()))
                 return
             case .close: return
             }

@@ -63,9 +63,7 @@ extension SocketTests {
                 EventLoop.shared.start { await good.send(get("/")) }
                 _ = await good.readRequest()
                 #expect(try #require(running.handler.accepted.last) <= 3 * Limits.acceptsPerTurnMax)
-                while running.server.connectionsAccepted < 301 {
-                    await EventLoop.shared.sleep(until: .after(milliseconds: 1))
-                }
+                await eventually("all are accepted") { running.server.connectionsAccepted >= 301 }
                 flood.forEach { $0.close() }
                 good.close()
                 await running.stop()

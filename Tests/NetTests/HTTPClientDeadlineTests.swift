@@ -100,7 +100,7 @@ extension SocketTests {
                 let (client, origin) = (HTTPClient(), server.origin())
                 let most = client.connectionsPerOriginMax
                 let first = (0..<most).map { Pending(client, .get("/first-\($0)"), to: origin) }
-                while order.count < most { await EventLoop.shared.sleep(until: .after(milliseconds: 1)) }
+                await eventually("every connection has its request") { order.count >= most }
                 let waiting = (0..<20).map { Pending(client, .get("/\($0)"), to: origin) }
                 #expect(
                     await client.outcome(of: .get("/late"), to: origin, deadline: soon).error == .timedOut)

@@ -89,6 +89,61 @@ extension SocketTests {
             }
         }
 
+        @Test("What TLS has to say to a peer that sends on and on is offered to it, not kept until a request")
+        func keyUpdatesBetweenBytes() async throws {
+            try await onLoop {
+                let place = try Place(isSecure: true)
+                let context = try #require(place.context)
+                let server = try ScriptedServer(tls: context) { peer in
+                    _ = await peer.readRequest()
+                    await peer.send("HTTP/1.1 200 OK\r\nContent-Length: 200\r\n\r\n")
+                    for _ in 0..<199 {
+                        context.updateKeys()
+                        await peer.send("x")
+                    }
+                    await eventually("the answers to its wishes come") { peer.stream.hasUnreadBytes }
+                    await peer.send("x")
+                }
+                let client = HTTPClient()
+                #expect(await client.outcome(to: place.origin(of: server)).error == nil)
+                client.forget(place.origin(of: server))
+                await server.close()
+            }
+        }
+
+        @Test("A request that waits for a connection being prepared fails with it, and for its reason")
+        func failedPreparation() async throws {
+            try await onLoop {
+                let server = try ScriptedServer { peer in await peer.readMore() }
+                let place = try Place(isSecure: true)
+                let (client, origin) = (HTTPClient(), place.origin(of: server))
+                EventLoop.shared.start { await client.prepareConnection(to: origin, deadline: .patient) }
+                await EventLoop.shared.letOthersRun()
+                guard case .handshakeFailed = await client.outcome(to: origin).error else {
+                    Issue.record("another error")
+                    return
+                }
+                await server.close()
+                #expect(server.peers.count == 1)
+            }
+        }
+
+        @Test("A request that waits in vain for a connection being prepared says that it did not stand")
+        func slowPreparation() async throws {
+            try await onLoop {
+                let server = try ScriptedServer { peer in await peer.readToEnd() }
+                let place = try Place(isSecure: true)
+                let (client, origin) = (HTTPClient(), place.origin(of: server))
+                EventLoop.shared.start {
+                    await client.prepareConnection(to: origin, deadline: .after(milliseconds: 200))
+                }
+                await EventLoop.shared.letOthersRun()
+                let outcome = await client.outcome(to: origin, deadline: .after(milliseconds: 50))
+                #expect(outcome.error == .connectTimedOut)
+                await server.close()
+            }
+        }
+
         @Test("An answer in several pieces that comes before a large request was taken is the answer")
         func earlyAnswer() async throws {
             try await onLoop {

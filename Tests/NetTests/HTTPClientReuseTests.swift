@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 
 @testable import Net
@@ -172,7 +173,7 @@ extension SocketTests {
                     _ = await peer.readRequest()
                     first += 1
                     // Three at once, so that there are three connections.
-                    while first < 3 { await EventLoop.shared.sleep(until: .after(milliseconds: 1)) }
+                    await eventually("three ask") { first >= 3 }
                     await peer.send(answer("\(peer.number)"))
                     // From here on it takes everything and says nothing, as a machine that has gone does.
                     await peer.readToEnd()
@@ -245,6 +246,44 @@ extension SocketTests {
                 #expect(await client.outcome(to: origin).error == nil)
                 await server.close()
                 #expect(server.peers.allSatisfy { $0.hasEnded })
+            }
+        }
+
+        @Test("is had by requests to more origins than are remembered")
+        func manyOrigins() async throws {
+            try await onLoop {
+                let hosts = (0..<70).map { "host-\($0).test" }
+                let known = Dictionary(uniqueKeysWithValues: hosts.map { ($0, ["127.0.0.1"]) })
+                let client = HTTPClient(resolver: Resolver(known: known))
+                let server = try ScriptedServer { peer in
+                    _ = await peer.readRequest()
+                    await peer.send(answer("\(peer.number)", fields: "Connection: close\r\n"))
+                    await peer.readToEnd()
+                }
+                for round in 0..<2 {
+                    for (number, host) in hosts.enumerated() {
+                        let summary = await client.outcome(to: server.origin(host: host)).summary
+                        #expect(summary == "200 \(round * hosts.count + number)")
+                    }
+                }
+                await server.close()
+            }
+        }
+
+        @Test("sends small messages at once, and ends where nobody acknowledges what it sent")
+        func options() async throws {
+            try await onLoop {
+                let server = try ScriptedServer { peer in await peer.readToEnd() }
+                let address = try #require(SocketAddress(literal: "127.0.0.1", port: server.port))
+                let stream = try await ByteStream.connect(to: address, deadline: .patient)
+                for (option, expected) in [(TCP_NODELAY, CInt(1)), (TCP_USER_TIMEOUT, 20_000)] {
+                    var value: CInt = 0
+                    var length = socklen_t(MemoryLayout<CInt>.size)
+                    #expect(getsockopt(stream.raw, CInt(IPPROTO_TCP), option, &value, &length) == 0)
+                    #expect(value == expected)
+                }
+                stream.close()
+                await server.close()
             }
         }
 

@@ -38,11 +38,8 @@ extension RunningServer<EchoHandler> {
 
     /// Waits until so many connections are open, and all of them wait without a task.
     fileprivate func waitUntilParked(_ count: Int) async {
-        let deadline = Deadline.patient
-        while server.parkedConnectionCount != count || server.connectionCount != count {
-            #expect(!deadline.hasPassed, "\(server.parkedConnectionCount) of \(count) wait without a task")
-            if deadline.hasPassed { return }
-            await EventLoop.shared.sleep(until: .after(milliseconds: 1))
+        await eventually("\(count) wait without a task") {
+            server.parkedConnectionCount == count && server.connectionCount == count
         }
     }
 }
@@ -142,7 +139,6 @@ extension SocketTests {
         func gone(_ resets: Bool) async throws {
             try await onLoop {
                 let parking = try Parking(.tooMany)
-                let descriptors = openDescriptorCount()
                 var peers: [Peer] = []
                 for sent in ["", get, "GET / HT", String(post("hello").dropLast())] {
                     let peer = try await parking.connect()
@@ -153,7 +149,6 @@ extension SocketTests {
                 await parking.waitUntilParked(peers.count)
                 for peer in peers { resets ? peer.reset() : peer.close() }
                 await parking.waitUntilParked(0)
-                #expect(openDescriptorCount() == descriptors)
                 await parking.stop()
             }
         }

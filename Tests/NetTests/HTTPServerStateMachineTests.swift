@@ -23,8 +23,8 @@ private struct Transcript {
                 var response = HTTPResponse.text(200, "ok")
                 response.fields.append("X", "y")
                 _ = machine.answer(response, date: Array("now".utf8))
-            case .refuse(let bytes):
-                events.append("refuse " + text(bytes.dropFirst(9).prefix(3)))
+            case .refuse(let refusal):
+                events.append("refuse \(refusal.status)")
                 return
             case .close:
                 events.append("close")
@@ -277,10 +277,11 @@ struct HTTPServerStateMachineTests {
         for (method, hasBody) in [("HEAD", false), ("GET", true)] {
             var machine = HTTPServerStateMachine(budget: RequestBudget(bytesMax: 1 << 20))
             machine.receive(Array("\(method) / HTTP/1.1\r\nHost: h\r\nContent-Length: 16777217\r\n\r\n".utf8))
-            guard case .refuse(let bytes) = machine.next() else {
+            guard case .refuse(let refusal) = machine.next() else {
                 Issue.record("it is not refused")
                 return
             }
+            let bytes = machine.bytes(of: refusal, date: [])
             #expect(text(bytes).hasPrefix("HTTP/1.1 413"))
             #expect(text(bytes).hasSuffix("\r\n\r\n") != hasBody)
         }
@@ -295,10 +296,11 @@ struct HTTPServerStateMachineTests {
             return
         }
         _ = machine.answer(HTTPResponse.text(200, "ok"), date: [])
-        guard case .refuse(let bytes) = machine.next() else {
+        guard case .refuse(let refusal) = machine.next() else {
             Issue.record("it is not refused")
             return
         }
+        let bytes = machine.bytes(of: refusal, date: [])
         #expect(!text(bytes).hasSuffix("\r\n\r\n"))
     }
 

@@ -47,6 +47,7 @@ final class Peer {
         do throws(StreamError) {
             try await stream.read(into: &collector, deadline: .patient)
         } catch {
+            if error == .timedOut { Issue.record("neither bytes nor an end in time") }
             collector.hasEnded = true
         }
         received += collector.bytes
@@ -180,6 +181,21 @@ final class ScriptedServer {
         host: String = "127.0.0.1", scheme: Origin.Scheme = .http, trust: TrustAnchors = .system
     ) -> Origin {
         Origin(scheme: scheme, host: host, port: port, trust: trust)
+    }
+}
+
+/// Waits until `condition` holds, and for no longer than a test may take.
+@EventLoopActor
+func eventually(
+    _ what: Comment, sourceLocation: SourceLocation = #_sourceLocation, _ condition: () -> Bool
+) async {
+    let deadline = Deadline.patient
+    while !condition() {
+        if deadline.hasPassed {
+            Issue.record("not in time: \(what)", sourceLocation: sourceLocation)
+            return
+        }
+        await EventLoop.shared.sleep(until: .after(milliseconds: 1))
     }
 }
 

@@ -5,7 +5,10 @@ import TestSupport
 enum Scenarios {
     /// Runs all of them. Returns whether every promise was kept.
     static func run() -> Bool {
-        let parts = [("burst", burst()), ("outages", outages()), ("every fault at every call", everyFault())]
+        let parts = [
+            ("burst", burst()), ("what is kept", kept()), ("outages", outages()),
+            ("every fault at every call", everyFault()),
+        ]
         print("")
         for (name, broken) in parts {
             print("scenario: \(name.padded(28))\(broken.isEmpty ? "kept" : "BROKEN")")
@@ -45,6 +48,41 @@ enum Scenarios {
             broken.append("\(result.ledger.rows) rows, \(result.ledger.jobs) Jobs")
         }
         return broken
+    }
+
+    // MARK: What is kept
+
+    /// A question every six minutes: the cluster's endpoint is kept for ten, and while GKE is down the last
+    /// one that it said serves on.
+    private static func kept() -> [String] {
+        var broken: [String] = []
+        for (isDown, expected) in [(false, 3), (true, 1)] {
+            let result = Run.onLoop { await questions(isDown: isDown) }
+            broken += result.violations
+            let answers = result.ledger.outcomes[Faults.naturalIndex(.cluster, "200")]
+            let title = "five questions, GKE \(isDown ? "down after the first" : "up")"
+            if answers != expected { broken.append("\(title): \(answers) answers of GKE's") }
+            if result.ledger.jobs != 5 { broken.append("\(title): \(result.ledger.jobs) Jobs") }
+            let failures = result.ledger.outcomes[down]
+            if isDown != (failures > 0) { broken.append("\(title): \(failures) failures") }
+        }
+        return broken
+    }
+
+    private static let down: Int = {
+        guard let row = Faults.all.firstIndex(where: { $0.call == .cluster && $0.title == "503" }) else {
+            preconditionFailure("GKE can be down")
+        }
+        return row
+    }()
+
+    @EventLoopActor
+    private static func questions(isDown: Bool) async -> RunResult {
+        let world = world(Array(repeating: .question, count: 5), every: 360_000)
+        world.script = { [unowned world] call, _ in
+            isDown && call == .cluster && world.nowMilliseconds > 60_000 ? down : nil
+        }
+        return await Run.play(world)
     }
 
     // MARK: Outages

@@ -11,9 +11,13 @@ class LocalCloud:
     def __init__(self, directory, *options):
         self.program = Program("local-cloud", ["--directory", str(directory), *options], log_directory=directory,
                                port=1)
-        self.ready = json.loads(self.program.process.stdout.readline())
-        assert self.ready["directory"] == str(directory)
         self.directory = directory
+        try:
+            self.ready = json.loads(self.program.process.stdout.readline())
+            assert self.ready["directory"] == str(directory)
+        except BaseException:
+            self.program.close()
+            raise
 
     def environment(self, function):
         return dict(self.ready["environment"][function])

@@ -161,7 +161,7 @@ def test_what_the_cluster_says_decides(start, shared, preset, answer, attempts):
         check_recovery(shared, program, event, CREATE)
 
 
-def test_a_cancellation_of_a_job_that_is_going_already_is_done(start, shared):
+def test_a_cancellation_that_comes_again_is_done(start, shared):
     asked = question(1)
     program = start_warm(start, shared)
     deliver(program.port, asked)

@@ -8,7 +8,7 @@ import pytest
 from drawn_faults import draw_fault
 from events import (DEAD_LETTERS, Event, cancellation, check_handled_once, deliver, errors_about, jobs_of, log,
                     question)
-from upstreams import start_warm
+from upstreams import messages_on, start_warm
 
 #: More of them, for a long run, through the environment.
 SEEDS = range(int(os.environ.get("TWINED_FAULT_SEEDS", "40")))
@@ -49,8 +49,11 @@ def test_whatever_fails_everything_is_there_once_in_the_end(start, shared, seed)
         if chance.random() < 0.3 and event.kind != "cancellation":
             deliver(program.port, event)
     cancelled = {event.question for event in events if event.kind == "cancellation"}
+    malformed = [event for event in events if "sender" not in event.attributes]
+    letters = {message["attributes"]["twined-dead-letter-message-id"] for message in messages_on(shared, DEAD_LETTERS)}
+    assert letters == {str(event.number) for event in malformed}, faults
     for event in events:
-        if "sender" not in event.attributes:
+        if event in malformed:
             continue
         if event.kind == "question" and event.question in cancelled:
             assert not jobs_of(shared, event), faults

@@ -8,5 +8,5 @@ from programs import ROOT
 
 def test_a_kill_at_any_call_loses_and_doubles_nothing():
     done = subprocess.run([sys.executable, ROOT / "scripts/kill-points", "--sample", "40"], capture_output=True,
-                          text=True)
+                          text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -14,7 +14,8 @@ import time
 import pytest
 
 from cloud import event_handler
-from events import cancellation, eventually, heartbeat, log, push, question
+from events import (Event, cancellation, check_handled_once, eventually, heartbeat, log, push, question,
+                    request)
 from programs import BUILD, PATIENCE_SECONDS, Connection, free_port
 
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
@@ -174,6 +175,37 @@ def test_a_crash_is_reported_in_the_form_of_error_reporting(start, cloud, number
     assert re.fullmatch(rf"{number.name} at 0x[0-9a-f]+", line["signal"])
     moment = datetime.datetime.fromisoformat(line["time"].replace("Z", "+00:00")).timestamp()
     assert before - 5 <= moment <= time.time() + 5, "the date is reckoned by hand"
+
+
+def test_a_fault_of_our_own_ends_the_process_with_a_report_and_is_no_500(start, shared):
+    """Its connections end without an answer, which to Pub/Sub is as good as a 500: the event comes again."""
+    event = question(1)
+    shared.post("/faults", {"service": "bigquery", "effect": "late", "delayMilliseconds": 10_000, "count": 1})
+    program = event_handler(start, shared)
+    with Connection(program.port) as connection:
+        connection.send(request(event.body()))
+        program.process.send_signal(signal.SIGSEGV)
+        assert connection.read_response() is None
+    assert program.process.wait(PATIENCE_SECONDS) == -signal.SIGSEGV
+    assert log(program)[-1]["message"] == "the program crashed"
+    assert push(event_handler(start, shared).port, event)[0] == 200
+    check_handled_once(shared, event)
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_a_standard_descriptor_that_the_starter_closed_becomes_nobodys_connection(start, shared, number):
+    """Else lines of the log would go to whoever is connected by that number."""
+    program = start("twined-functions", "event-handler", environment=shared.environment("event-handler"),
+                    preexec=lambda: os.close(number))
+    events = [heartbeat(1), question(2)]
+    for event in events:
+        assert push(program.port, event)[0] == 200
+    bad = Event(3, "heartbeat", datetime=5)
+    assert push(program.port, bad)[0] == 400
+    for event in events:
+        check_handled_once(shared, event)
+    assert program.terminate() == 0
+    assert not [name for name in shared.get("/counts") if name.startswith("statuses.4")]
 
 
 def test_a_crash_with_a_full_or_closed_standard_error_ends_all_the_same(cloud):

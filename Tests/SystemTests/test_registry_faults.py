@@ -127,3 +127,12 @@ def test_a_registry_without_a_token_is_502(start, shared):
     program = service_registry(start, shared, GOOGLE_CLOUD_PROJECT="demo-project")
     assert look_up(program, TAG[0])[0] == 502
     assert not shared.requests("artifactregistry")
+
+
+def test_a_default_tag_whose_image_is_gone_is_no_default(start, shared):
+    program = start_warm(start, shared)
+    shared.post("/faults", fault("/dockerImages/", status=404))
+    status, text = look_up(program, DEFAULT_TAG[0])
+    assert status == 404 and "default" in text.lower()
+    assert calls_of(shared, "/tags/default") and calls_of(shared, "/dockerImages/")
+    assert not failures(program)

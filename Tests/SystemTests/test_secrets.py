@@ -255,20 +255,6 @@ def test_a_broken_credentials_file_is_named_and_never_quoted(start, cloud, tmp_p
     assert_unmarked(written)
 
 
-def test_a_push_token_is_neither_written_nor_sent_on(start, marked_cloud):
-    handler = event_handler(start, marked_cloud, LOG_LEVEL="DEBUG", PUSH_AUDIENCE="https://a.example",
-                            PUSH_SERVICE_ACCOUNT="push@demo-project.iam.gserviceaccount.com")
-    head = base64.urlsafe_b64encode(b'{"alg":"RS256","kid":"' + SECRET.encode() + b'"}').decode().rstrip("=")
-    for token in [SECRET, f"{head}.e30.{SECRET}", f"a.{SECRET}.b"]:
-        answer = send(handler.port, event(), f"{JSON}Authorization: Bearer {token}\r\n")
-        assert answer[0] in (401, 503)
-        assert_unmarked(repr(answer))
-    assert_unmarked(output(handler))
-    for request in marked_cloud.requests():
-        assert SECRET not in json.dumps(request)
-    assert not marked_cloud.requests("bigquery")
-
-
 def test_no_core_dump_is_made_and_nobody_else_may_look_into_the_process(start, cloud):
     user = os.getuid() or 65534
 

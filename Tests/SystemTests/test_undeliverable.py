@@ -7,6 +7,7 @@ import uuid
 
 import pytest
 
+from cloud import event_handler
 from events import (DEAD_LETTERS, Event, deliver, errors_about, jobs_of, log, push, question,
                     rows_of)
 from upstreams import BIGQUERY, calls_of, deliver_under, errors_about_message, messages_on, start_warm
@@ -237,3 +238,13 @@ def test_a_dead_letter_is_published_until_it_is_there(start, shared):
     assert deliver(program.port, event) == [503, 200]
     assert len(messages_on(shared, DEAD_LETTERS)) == 1
     assert not calls_of(shared, BIGQUERY)
+
+
+def test_a_topic_with_its_project_is_published_to_there(start, shared):
+    event = Event(1, sender=None)
+    program = event_handler(start, shared, GOOGLE_CLOUD_PROJECT="another-project",
+                            DEAD_LETTER_TOPIC_NAME=f"projects/demo-project/topics/{DEAD_LETTERS}")
+    assert deliver(program.port, event) == [200]
+    [call] = shared.requests("pubsub")
+    assert call["target"].startswith(f"/v1/projects/demo-project/topics/{DEAD_LETTERS}:publish")
+    assert len(messages_on(shared, DEAD_LETTERS)) == 1

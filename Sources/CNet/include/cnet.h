@@ -39,8 +39,15 @@ enum {
     CNET_PEER_HANG_UP = 0x2000,
 };
 
+// The kernel packs struct epoll_event on x86-64 alone.
+#if defined(__x86_64__)
+#define CNET_EVENT_LAYOUT __attribute__((packed))
+#else
+#define CNET_EVENT_LAYOUT
+#endif
+
 /// struct epoll_event, with the data as the 64 bits that were registered.
-typedef struct __attribute__((packed)) cnet_event {
+typedef struct CNET_EVENT_LAYOUT cnet_event {
     uint32_t events;
     uint64_t data;
 } cnet_event;

@@ -118,7 +118,8 @@ final class TokenFetcher {
         if hasFoundMetadataServer || !server.needsProbing { return }
         do throws(TokenError) {
             let response = try await send(
-                TokenRequest(server.origin, MetadataServer.probe), .metadata, deadline)
+                TokenRequest(server.origin, MetadataServer.probe), .metadata, deadline,
+                attemptMillisecondsMax: server.timeoutMilliseconds)
             guard MetadataServer.isAnswer(response) else { throw TokenError.failed("no Metadata-Flavor") }
         } catch {
             throw .failed(

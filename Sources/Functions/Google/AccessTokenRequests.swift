@@ -269,10 +269,8 @@ extension WallClock {
         } else if zone.count != 1 || zone.first.map({ $0 | 0x20 }) != UInt8(ascii: "z") {
             return nil
         }
-        // Days of the civil calendar, in years that begin in March.
-        let marchYear = month > 2 ? year : year - 1
-        let dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
-        let days = 365 * marchYear + marchYear / 4 - marchYear / 100 + marchYear / 400 + dayOfYear - 719_468
-        self.init(seconds: days * 86_400 + hour * 3_600 + minute * 60 + second - offsetSeconds)
+        let local = WallClock(
+            year: year, month: month, day: day, hour: hour, minute: minute, second: second)
+        self.init(seconds: local.seconds - offsetSeconds)
     }
 }

@@ -40,7 +40,7 @@ final class Kubernetes {
         self.log = log
     }
 
-    /// Gets what a call will need: endpoint, token, a connection. Nothing is asked of the cluster itself.
+    /// Gets what a call will need: the endpoint, a connection. Nothing is asked of the cluster itself.
     func prepare(deadline: Deadline) async {
         guard let origin = try? await cluster.origin(deadline: deadline) else { return }
         await exchange.prepareConnection(to: origin, deadline: deadline)
