@@ -319,7 +319,9 @@ public final class HTTPClient: HTTPExchange {
             }
             return connection
         } catch {
-            failed(in: pool, isPrepared: isPrepared, isPrepared ? error : nil)
+            // That the time of whoever prepared it is over says nothing to who waits for it, and may have
+            // more.
+            failed(in: pool, isPrepared: isPrepared, isPrepared && !deadline.hasPassed ? error : nil)
             throw error
         }
     }

@@ -128,6 +128,31 @@ extension SocketTests {
             }
         }
 
+        @Test("A request that waits for a connection being prepared opens its own when the preparer gives up")
+        func abandonedPreparation() async throws {
+            try await onLoop {
+                let place = try Place(isSecure: true)
+                let context = try #require(place.context)
+                let isUp = Gate()
+                let server = try ScriptedServer { peer in
+                    isUp.open()
+                    if peer.number > 0, await peer.readRequest() != nil { await peer.send(answer("own")) }
+                    await peer.readToEnd()
+                }
+                let (client, origin) = (HTTPClient(), place.origin(of: server))
+                EventLoop.shared.start {
+                    await client.prepareConnection(to: origin, deadline: .after(milliseconds: 100))
+                }
+                await EventLoop.shared.letOthersRun()
+                let pending = Pending(client, .get, to: origin)
+                #expect(await isUp.wait(until: .patient))
+                server.tls = context  // The next connection gets its handshake.
+                #expect(await pending.outcome().summary == "200 own")
+                client.forget(origin)
+                await server.close()
+            }
+        }
+
         @Test("A request that waits in vain for a connection being prepared says that it did not stand")
         func slowPreparation() async throws {
             try await onLoop {
