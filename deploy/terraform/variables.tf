@@ -318,5 +318,5 @@ variable "alert_notification_channels" {
 variable "alert_waiting_seconds" {
   description = "How old the oldest event may become that is not acknowledged."
   type        = number
-  default     = 900
+  default     = 600
 }
