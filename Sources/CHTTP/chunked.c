@@ -230,3 +230,7 @@ chttp_status chttp_scan_chunked(chttp_chunked *body, const uint8_t *bytes, size_
     if (body->_state == BODY_OK) return CHTTP_OK;
     return body->_state == BODY_BAD ? CHTTP_BAD : CHTTP_MORE;
 }
+
+uint64_t chttp_chunk_announced(const chttp_chunked *body) {
+    return body->_state == DATA ? body->remaining : 0;
+}

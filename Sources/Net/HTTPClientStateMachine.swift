@@ -161,11 +161,11 @@ struct HTTPClientStateMachine: ByteReceiver {
     ) {
         let taken: Int
         do throws(BrokenRule) {
-            taken = try unsafe reader.take(bytes, overheadMax: limits.chunkOverheadBytesMax)
+            taken = try unsafe reader.take(bytes, limits: limits)
         } catch {
             return fail(.malformedAnswer(error.text))
         }
-        if reader.body.count > limits.bodyBytesMax { return fail(.answerTooLarge) }
+        if reader.isTooLarge { return fail(.answerTooLarge) }
         if reader.isComplete {
             finish(head, &reader, surplus: taken < bytes.count)
         } else {

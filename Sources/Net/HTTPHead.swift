@@ -142,13 +142,8 @@ struct BodyReader {
         }
     }
 
-    /// How many bytes the body has at least: those that are here, and those that the chunk at hand has
-    /// announced.
-    var byteCountMin: UInt64 {
-        guard case .chunked(let state) = delimiter else { return UInt64(body.count) }
-        let (sum, overflowed) = UInt64(body.count).addingReportingOverflow(state.remaining)
-        return overflowed ? .max : sum
-    }
+    /// Whether the body has more bytes than it may, or the chunk at hand announces as much.
+    private(set) var isTooLarge = false
 
     /// Whether the body ends with the connection only.
     var endsWithConnection: Bool {
@@ -156,8 +151,11 @@ struct BodyReader {
         return false
     }
 
-    /// Takes what belongs to the body from `bytes`. Returns how many bytes were taken.
-    mutating func take(_ bytes: UnsafeBufferPointer<UInt8>, overheadMax: UInt32) throws(BrokenRule) -> Int {
+    /// Takes what belongs to the body from `bytes`, and nothing after it is known to be too large. Returns how
+    /// many bytes were taken.
+    mutating func take(
+        _ bytes: UnsafeBufferPointer<UInt8>, limits: MessageLimits
+    ) throws(BrokenRule) -> Int {
         switch delimiter {
         case .none:
             return 0
@@ -172,9 +170,10 @@ struct BodyReader {
             // Taken out of the enum while it is worked on, so that the copy is the only one.
             delimiter = .none
             defer { delimiter = .chunked(state) }
-            return try unsafe takeChunks(bytes, &state, overheadMax)
+            return try unsafe takeChunks(bytes, &state, limits)
         case .end:
             unsafe body.append(contentsOf: bytes)
+            isTooLarge = body.count > limits.bodyBytesMax
             return bytes.count
         }
     }
@@ -194,7 +193,7 @@ struct BodyReader {
     }
 
     private mutating func takeChunks(
-        _ bytes: UnsafeBufferPointer<UInt8>, _ state: inout chttp_chunked, _ overheadMax: UInt32
+        _ bytes: UnsafeBufferPointer<UInt8>, _ state: inout chttp_chunked, _ limits: MessageLimits
     ) throws(BrokenRule) -> Int {
         guard let base = bytes.baseAddress else { return 0 }
         var taken = 0
@@ -202,7 +201,7 @@ struct BodyReader {
             var consumed = 0
             var data = chttp_span()
             let status = unsafe chttp_scan_chunked(
-                &state, base + taken, bytes.count - taken, overheadMax, &consumed, &data)
+                &state, base + taken, bytes.count - taken, limits.chunkOverheadBytesMax, &consumed, &data)
             if status == CHTTP_BAD { throw BrokenRule(state.rule) }
             unsafe body.append(
                 contentsOf: UnsafeBufferPointer(start: base + taken + Int(data.at), count: Int(data.length)))
@@ -211,7 +210,9 @@ struct BodyReader {
                 isComplete = true
                 break
             }
-            if consumed == 0 { break }
+            let announced = unsafe chttp_chunk_announced(&state)  // Under 2^63.
+            isTooLarge = UInt64(body.count) + announced > UInt64(limits.bodyBytesMax)
+            if isTooLarge || consumed == 0 { break }
         }
         return taken
     }

@@ -278,7 +278,7 @@ struct HTTPServerStateMachine: ByteReceiver {
         let before = incoming.reader.body.count
         let taken: Int
         do throws(BrokenRule) {
-            taken = try unsafe incoming.reader.take(bytes, overheadMax: limits.chunkOverheadBytesMax)
+            taken = try unsafe incoming.reader.take(bytes, limits: limits)
         } catch {
             state = .refusing(status: error.status, text: error.text)
             return bytes.count
@@ -288,7 +288,7 @@ struct HTTPServerStateMachine: ByteReceiver {
             incoming.isHeadHeld = true
             count += incoming.head.byteCount
         }
-        if incoming.reader.byteCountMin > limits.bodyBytesMax {
+        if incoming.reader.isTooLarge {
             state = .refusing(status: 413, text: "the body is over \(limits.bodyBytesMax) bytes")
         } else if !budget.take(count) {
             state = .refusing(status: 503, text: Self.tooManyBytes)

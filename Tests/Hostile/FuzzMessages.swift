@@ -17,13 +17,24 @@ enum FuzzMessages {
         return pieces
     }
 
+    /// Ceilings that an input of some kilobytes reaches.
+    private static func low(_ limits: MessageLimits) -> MessageLimits {
+        var limits = limits
+        limits.startLineBytesMax = 256
+        limits.fieldBytesMax = 256
+        limits.headBytesMax = 1_024
+        limits.fieldsMax = 24
+        limits.bodyBytesMax = 512
+        limits.chunkOverheadBytesMax = 128
+        return limits
+    }
+
     // MARK: Responses
 
     private static func receive(
         _ pieces: [ArraySlice<UInt8>], _ method: HTTPMethod, ends: Bool
     ) -> HTTPClientStateMachine {
-        var limits = HTTPClientStateMachine.defaultLimits
-        limits.bodyBytesMax = 65_536
+        let limits = low(HTTPClientStateMachine.defaultLimits)
         var machine = HTTPClientStateMachine(method: method, limits: limits)
         for piece in pieces { machine.receive(Array(piece).span) }
         if ends { machine.receiveEnd() }
@@ -106,8 +117,7 @@ enum FuzzMessages {
 
     /// What a server made of the bytes: each request, and the refusal at the end.
     private static func serve(_ pieces: [ArraySlice<UInt8>]) -> [String] {
-        var limits = MessageLimits()
-        limits.bodyBytesMax = 65_536
+        let limits = low(MessageLimits())
         let budget = RequestBudget(bytesMax: 1 << 20)
         var machine = HTTPServerStateMachine(limits: limits, budget: budget)
         var events: [String] = []
@@ -129,7 +139,8 @@ enum FuzzMessages {
                 events.append(describe(request))
                 answer(request, &machine)
             case .refuse(let response):
-                events.append("refused: " + refusal(machine.bytes(of: response, date: date)))
+                events.append(
+                    "refused: " + refusal(machine.bytes(of: response, date: date), of: pieces.joined()))
                 check(budget.bytesUsed == 0, "a refused connection holds no body bytes")
                 return events
             case .close:
@@ -161,9 +172,16 @@ enum FuzzMessages {
 
     private static let date = Array("Sun, 06 Nov 1994 08:49:37 GMT".utf8)
 
-    private static func refusal(_ bytes: [UInt8]) -> String {
+    /// A refusal has its text, but where it refuses a HEAD: then it has a head alone (RFC 9110, 9.3.2).
+    private static func refusal(
+        _ bytes: [UInt8], of sent: some Sequence<UInt8>
+    ) -> String {
         var client = HTTPClientStateMachine(method: .get)
         client.receive(bytes.span)
+        if case .receiving = client.state, position(of: "HEAD ", in: Array(sent)[...]) != nil {
+            client = HTTPClientStateMachine(method: .head)
+            client.receive(bytes.span)
+        }
         guard case .done(let response, false) = client.state else {
             check(false, "a refusal can be read, and ends the connection")
             return ""

@@ -3,9 +3,12 @@ import Testing
 @testable import Net
 
 private func outcome(
-    _ answer: some Sequence<UInt8>, method: HTTPMethod = .get, ends: Bool = true, pieces: [Int] = []
+    _ answer: some Sequence<UInt8>, method: HTTPMethod = .get, ends: Bool = true, pieces: [Int] = [],
+    bodyBytesMax: Int = Limits.answerBodyBytesMax
 ) -> String {
-    var machine = HTTPClientStateMachine(method: method)
+    var limits = HTTPClientStateMachine.defaultLimits
+    limits.bodyBytesMax = bodyBytesMax
+    var machine = HTTPClientStateMachine(method: method, limits: limits)
     let bytes = Array(answer)
     var at = 0
     for piece in pieces where at < bytes.count {
@@ -78,6 +81,19 @@ struct HTTPClientStateMachineTests {
         ])
     func refused(answer: String) {
         #expect(outcome(answer.utf8) == "malformed")
+    }
+
+    @Test(
+        "an answer that is both too large and malformed fails for what comes first, however it is split",
+        arguments: [
+            ("B no", "malformed"), ("B\r\n01234567890no", "too large"),
+            ("8\r\n01234567\r\n8\r\n01234567no", "too large"), ("A\r\n0123456789no", "malformed"),
+        ])
+    func tooLargeAndMalformed(body: String, expected: String) {
+        let bytes = Array(("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + body).utf8)
+        for cut in 0..<bytes.count {
+            #expect(outcome(bytes, pieces: [cut], bodyBytesMax: 10) == expected, "cut at \(cut)")
+        }
     }
 
     @Test("bytes after the answer end the connection's use, together with it or later")

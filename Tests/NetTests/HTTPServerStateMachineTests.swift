@@ -145,6 +145,25 @@ struct HTTPServerStateMachineTests {
         }
     }
 
+    @Test(
+        "a body that is both too large and malformed is refused for what comes first, however it is split",
+        arguments: [
+            ("B no", 400), ("B\r\n01234567890no", 413), ("8\r\n01234567\r\n8\r\n01234567no", 413),
+            ("A\r\n0123456789no", 400), ("8\r\n01234567\r\n3 no", 400),
+        ])
+    func tooLargeAndMalformed(body: String, status: Int) {
+        var limits = MessageLimits()
+        limits.bodyBytesMax = 10
+        let head = "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+        let bytes = Array((head + body).utf8)
+        for cut in 0...bytes.count {
+            var transcript = Transcript(limits: limits)
+            transcript.feed(bytes[..<cut])
+            if transcript.events.isEmpty { transcript.feed(bytes[cut...]) }
+            #expect(transcript.events == ["refuse \(status)"], "cut at \(cut)")
+        }
+    }
+
     @Test("100 Continue is sent once, and only when the body has not begun to come")
     func expectContinue() {
         let head = "POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"

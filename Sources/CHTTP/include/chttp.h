@@ -202,6 +202,10 @@ typedef struct chttp_chunked {
 chttp_status chttp_scan_chunked(chttp_chunked *body, const uint8_t *bytes, size_t length,
                                 uint32_t overhead_max, size_t *consumed, chttp_span *data);
 
+/// How many bytes the chunk at hand has yet to bring: 0 while its size line is still read, and never
+/// 2^63 or more.
+uint64_t chttp_chunk_announced(const chttp_chunked *body);
+
 /// Whether `length` bytes are equal, ASCII letters compared without case. `name` is in lower case.
 bool chttp_equals(const uint8_t *bytes, size_t length, const char *name);
 
