@@ -67,7 +67,8 @@ let package = Package(
             swiftSettings: strictTests),
 
         .target(
-            name: "TestSupport", dependencies: ["Net"], path: "Tests/TestSupport", swiftSettings: strictTests),
+            name: "TestSupport", dependencies: ["Net", "JSON"], path: "Tests/TestSupport",
+            swiftSettings: strictTests),
         .testTarget(name: "CHTTPTests", dependencies: ["CHTTP", "TestSupport"], swiftSettings: strictTests),
         .testTarget(
             name: "NetTests",

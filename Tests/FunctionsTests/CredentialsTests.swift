@@ -1,5 +1,6 @@
 import JSON
 import Net
+import TestSupport
 import Testing
 
 @testable import Functions
@@ -250,7 +251,7 @@ struct CredentialsTests {
         #expect(claims["aud"]?.string == "https://oauth2.googleapis.com/token")
         #expect(claims["scope"]?.string == "https://www.googleapis.com/auth/cloud-platform")
         #expect(Array(claims.members).count == 5)
-        let publicKey = try #require(TestKey.publicKey)
+        let publicKey = try #require(RSAPublicKey(modulus: TestKey.modulus, exponent: TestKey.exponent))
         #expect(publicKey.verifies(try base64URL(parts[2]), of: parts[0] + [0x2E] + parts[1]))
     }
 

@@ -1,5 +1,6 @@
 import JSON
 import Net
+import TestSupport
 import Testing
 
 @testable import Functions
@@ -16,13 +17,13 @@ struct PushHandlingTests {
     /// What comes of a heartbeat with this token, where the issuer's keys can be had or not.
     private static func outcome(_ token: [UInt8]?, hasKeys: Bool = true) async throws -> Outcome {
         let variables = WarmUpTests.variables.merging([
-            "PUSH_AUDIENCE": "https://handler.example",
-            "PUSH_SERVICE_ACCOUNT": "push@p.iam.gserviceaccount.com",
+            "PUSH_AUDIENCE": PushTokens.audience,
+            "PUSH_SERVICE_ACCOUNT": PushTokens.serviceAccount,
         ]) { $1 }
         return try await LoopSupport.run {
             let exchange = FakeExchange { request, origin in
                 guard origin.host == "www.googleapis.com" else { return .success(.json(200, "{}")) }
-                return .success(hasKeys ? PushTokenTests.keySet() : .json(403, "{}"))
+                return .success(hasKeys ? PushTokens.keySet() : .json(403, "{}"))
             }
             let sink = KeptLines()
             let parts = WarmUpTests.parts(exchange, Log(level: .debug, sink: sink))
@@ -51,14 +52,14 @@ struct PushHandlingTests {
 
     @Test("is stored where the token is Google's for it")
     func accepted() async throws {
-        let outcome = try await Self.outcome(PushTokenTests.token())
+        let outcome = try await Self.outcome(PushTokens.token())
         #expect(outcome.status == 200 && outcome.challenge == nil)
         #expect(outcome.sent.count == 2 && outcome.sent[1].hasPrefix("bigquery.googleapis.com "))
     }
 
     @Test("is 401 with a challenge where it is not, and nothing is stored", arguments: [true, false])
     func refused(isMissing: Bool) async throws {
-        let wrong = try PushTokenTests.token(PushTokenTests.claims(changing: "aud", to: "\"other\""))
+        let wrong = PushTokens.token(PushTokens.claims(changing: "aud", to: "\"other\""))
         let outcome = try await Self.outcome(isMissing ? nil : wrong)
         #expect(outcome.status == 401 && outcome.challenge == "Bearer")
         #expect(!outcome.sent.contains { $0.hasPrefix("bigquery.googleapis.com ") })
@@ -66,14 +67,14 @@ struct PushHandlingTests {
 
     @Test("is 503, to come again, where the issuer's keys cannot be had")
     func undecided() async throws {
-        let outcome = try await Self.outcome(PushTokenTests.token(), hasKeys: false)
+        let outcome = try await Self.outcome(PushTokens.token(), hasKeys: false)
         #expect(outcome.status == 503)
         #expect(!outcome.sent.contains { $0.hasPrefix("bigquery.googleapis.com ") })
     }
 
     @Test("has its token written nowhere, and sent nowhere")
     func secret() async throws {
-        for (token, hasKeys) in [(try PushTokenTests.token(), true), (try PushTokenTests.token(), false)] {
+        for (token, hasKeys) in [(PushTokens.token(), true), (PushTokens.token(), false)] {
             let parts = token.split(separator: 0x2E).map { String(decoding: $0, as: UTF8.self) }
             let outcome = try await Self.outcome(token, hasKeys: hasKeys)
             #expect(!outcome.lines.isEmpty && !outcome.sent.isEmpty)

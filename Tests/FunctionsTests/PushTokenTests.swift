@@ -1,5 +1,6 @@
 import JSON
 import Net
+import TestSupport
 import Testing
 
 @testable import Functions
@@ -7,54 +8,13 @@ import Testing
 @Suite("Tokens of authenticated pushes")
 struct PushTokenTests {
     private static let push = EventHandlerConfiguration.Push(
-        audience: "https://handler.example", serviceAccount: "push@p.iam.gserviceaccount.com")
-
-    /// The claims of a token that is accepted, each as JSON; a test changes one.
-    static func claims(changing name: String? = nil, to value: String? = nil) -> String {
-        let now = WallClock.now.seconds
-        var members = [
-            ("iss", "\"https://accounts.google.com\""), ("aud", "\"https://handler.example\""),
-            ("email", "\"push@p.iam.gserviceaccount.com\""), ("email_verified", "true"),
-            ("exp", "\(now + 3_600)"),
-            ("iat", "\(now)"),
-        ]
-        if let name { members.removeAll { $0.0 == name } }
-        if let name, let value { members.append((name, value)) }
-        return "{" + members.map { "\"\($0)\":\($1)" }.joined(separator: ",") + "}"
-    }
-
-    static func token(
-        _ claims: String = claims(), head: String = #"{"alg":"RS256","kid":"k1","typ":"JWT"}"#,
-        tamper: (inout [UInt8]) -> Void = { _ in }
-    ) throws -> [UInt8] {
-        let key = try #require(RSAPrivateKey(pem: Array(TestKey.pem.utf8)))
-        let signed =
-            Base64.encodeURLSafe(Array(head.utf8)) + [0x2E] + Base64.encodeURLSafe(Array(claims.utf8))
-        var token = signed + [0x2E] + Base64.encodeURLSafe(try #require(key.signature(of: signed)))
-        tamper(&token)
-        return token
-    }
-
-    static func keySet(
-        _ id: String = "k1", cacheControl: String = "public, max-age=600, must-revalidate"
-    ) -> HTTPResponse {
-        let digits = Array(TestKey.modulus.utf8).filter { $0 != 0x20 && $0 != 0x0A }
-        let bytes = stride(from: 0, to: digits.count, by: 2).compactMap {
-            UInt8(String(decoding: digits[$0..<$0 + 2], as: UTF8.self), radix: 16)
-        }
-        let modulus = String(decoding: Base64.encodeURLSafe(bytes), as: UTF8.self)
-        var response = HTTPResponse.json(
-            200,
-            #"{"keys":[{"kty":"EC","kid":"x"},{"kty":"RSA","kid":"\#(id)","n":"\#(modulus)","e":"AQAB"}]}"#)
-        response.fields.append("Cache-Control", cacheControl)
-        return response
-    }
+        audience: PushTokens.audience, serviceAccount: PushTokens.serviceAccount)
 
     /// Verdicts over tokens given one after another to one verifier, and how often the keys were asked for.
     private static func verdicts(
         _ tokens: [[UInt8]?],
         keys: @escaping @Sendable @EventLoopActor (Int) -> Result<HTTPResponse, HTTPClientError> = { _ in
-            .success(keySet())
+            .success(PushTokens.keySet())
         }
     ) async throws -> (verdicts: [PushVerifier.Verdict], questions: [String]) {
         try await LoopSupport.run {
@@ -77,7 +37,7 @@ struct PushTokenTests {
     @Test(
         "a token of Google's with the right audience and e-mail is accepted, and the keys are asked for once")
     func accepted() async throws {
-        let token = try Self.token()
+        let token = PushTokens.token()
         let outcome = try await Self.verdicts([token, token, token])
         #expect(outcome.verdicts == [.accepted, .accepted, .accepted])
         #expect(outcome.questions == ["www.googleapis.com/oauth2/v3/certs"])
@@ -108,22 +68,22 @@ struct PushTokenTests {
             ("exp", nil, .expired), ("iat", "9999999999", .notYetValid), ("iat", nil, .notYetValid),
         ] as [(String, String?, PushTokenFault)])
     func wrongClaims(name: String, value: String?, fault: PushTokenFault) async throws {
-        let token = try Self.token(Self.claims(changing: name, to: value))
+        let token = PushTokens.token(PushTokens.claims(changing: name, to: value))
         #expect(try await Self.verdicts([token]).verdicts == [.refused(fault)])
     }
 
     @Test("numbers at the ends of their range are times like others")
     func extremeTimes() async throws {
-        let latest = try Self.token(Self.claims(changing: "exp", to: "9223372036854775807"))
-        let earliest = try Self.token(Self.claims(changing: "iat", to: "-9223372036854775808"))
+        let latest = PushTokens.token(PushTokens.claims(changing: "exp", to: "9223372036854775807"))
+        let earliest = PushTokens.token(PushTokens.claims(changing: "iat", to: "-9223372036854775808"))
         #expect(try await Self.verdicts([latest, earliest]).verdicts == [.accepted, .accepted])
     }
 
     @Test("expiry has little leeway, for clocks that differ by seconds")
     func leeway() async throws {
         let now = WallClock.now.seconds
-        let inside = try Self.token(Self.claims(changing: "exp", to: "\(now - 3)"))
-        let outside = try Self.token(Self.claims(changing: "exp", to: "\(now - 60)"))
+        let inside = PushTokens.token(PushTokens.claims(changing: "exp", to: "\(now - 3)"))
+        let outside = PushTokens.token(PushTokens.claims(changing: "exp", to: "\(now - 60)"))
         #expect(try await Self.verdicts([inside, outside]).verdicts == [.accepted, .refused(.expired)])
     }
 
@@ -131,36 +91,35 @@ struct PushTokenTests {
         "no other algorithm is taken, whatever the token says",
         arguments: ["none", "None", "HS256", "RS512", "ES256", "PS256", ""])
     func algorithms(name: String) async throws {
-        let token = try Self.token(head: #"{"alg":"\#(name)","kid":"k1"}"#)
+        let token = PushTokens.token(head: #"{"alg":"\#(name)","kid":"k1"}"#)
         #expect(try await Self.verdicts([token]).verdicts == [.refused(.algorithm)])
     }
 
     @Test("a token changed in any part is refused")
     func forged() async throws {
-        let forged = try (0..<3).map { part in
-            try Self.token { token in
-                let dots = token.indices.filter { token[$0] == 0x2E }
-                let at = [dots[0] - 4, dots[1] - 4, token.count - 4][part]
-                token[at] = token[at] == 0x41 ? 0x42 : 0x41
-            }
+        let forged = (0..<3).map { part in
+            var token = PushTokens.token()
+            let dots = token.indices.filter { token[$0] == 0x2E }
+            let at = [dots[0] - 4, dots[1] - 4, token.count - 4][part]
+            token[at] = token[at] == 0x41 ? 0x42 : 0x41
+            return token
         }
         for verdict in try await Self.verdicts(forged).verdicts { #expect(verdict != .accepted) }
     }
 
     @Test("an unknown key is refused, and within a minute the keys are not asked for again")
     func unknownKey() async throws {
-        let token = try Self.token()
-        let outcome = try await Self.verdicts([token, token, token]) { _ in .success(Self.keySet("another")) }
+        let token = PushTokens.token()
+        let outcome = try await Self.verdicts([token, token, token]) { _ in
+            .success(PushTokens.keySet(["another"]))
+        }
         #expect(outcome.verdicts == Array(repeating: .refused(.unknownKey), count: 3))
         #expect(outcome.questions.count == 1)
     }
 
     @Test("a key has 2,048 bits that count, and an exponent that is one")
-    func strength() throws {
-        let digits = Array(TestKey.modulus.utf8).filter { $0 != 0x20 && $0 != 0x0A }
-        let modulus = stride(from: 0, to: digits.count, by: 2).compactMap {
-            UInt8(String(decoding: digits[$0..<$0 + 2], as: UTF8.self), radix: 16)
-        }
+    func strength() {
+        let modulus = TestKey.modulus
         let short = Array(modulus.suffix(64))
         #expect(RSAPublicKey(modulus: modulus, exponent: [1, 0, 1]) != nil)
         #expect(RSAPublicKey(modulus: [UInt8](repeating: 0, count: 192) + short, exponent: [1, 0, 1]) == nil)
@@ -171,9 +130,9 @@ struct PushTokenTests {
 
     @Test("keys that are not to be kept at all are used for a minute")
     func keysOfNoAge() async throws {
-        let token = try Self.token()
+        let token = PushTokens.token()
         let outcome = try await Self.verdicts([token, token]) { _ in
-            .success(Self.keySet(cacheControl: "max-age=0"))
+            .success(PushTokens.keySet(cacheControl: "max-age=0"))
         }
         #expect(outcome.verdicts == [.accepted, .accepted])
         #expect(outcome.questions.count == 1)
@@ -185,7 +144,7 @@ struct PushTokenTests {
             .failure(.notConnected), .success(.json(404, "{}")), .success(.json(200, "[]")),
             .success(.json(200, #"{"keys":[]}"#)),
         ] as [Result<HTTPResponse, HTTPClientError>] {
-            let verdict = try await Self.verdicts([try Self.token()]) { _ in answer }.verdicts[0]
+            let verdict = try await Self.verdicts([PushTokens.token()]) { _ in answer }.verdicts[0]
             guard case .undecided = verdict else {
                 Issue.record("\(verdict)")
                 continue

@@ -49,8 +49,10 @@ enum Run {
     }
 
     /// Runs `body` as the only root task of the event loop, whose clock begins anew.
-    static func onLoop(_ body: @escaping @Sendable @EventLoopActor () async -> RunResult) -> RunResult {
-        let box = ResultBox()
+    static func onLoop<Value: Sendable>(
+        _ body: @escaping @Sendable @EventLoopActor () async -> Value
+    ) -> Value {
+        let box = Box<Value>()
         EventLoop.shared.start {
             let result = await body()
             box.value.withLock { $0 = result }
@@ -61,8 +63,8 @@ enum Run {
         return result
     }
 
-    private final class ResultBox: Sendable {
-        let value = Mutex<RunResult?>(nil)
+    private final class Box<Value: Sendable>: Sendable {
+        let value = Mutex<Value?>(nil)
     }
 }
 

@@ -6,8 +6,8 @@ enum Scenarios {
     /// Runs all of them. Returns whether every promise was kept.
     static func run() -> Bool {
         let parts = [
-            ("burst", burst()), ("what is kept", kept()), ("outages", outages()),
-            ("every fault at every call", everyFault()),
+            ("burst", burst()), ("what is kept", kept()), ("keys of pushes", PushKeys.run()),
+            ("outages", outages()), ("every fault at every call", everyFault()),
         ]
         print("")
         for (name, broken) in parts {

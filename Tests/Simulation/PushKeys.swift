@@ -1,0 +1,110 @@
+import Net
+import TestSupport
+
+@testable import Functions
+
+/// A day of the keys that prove push tokens: the issuer brings a new one, takes an old one back, is down.
+enum PushKeys {
+    /// One token that comes in, and what must come of it.
+    private struct Step {
+        let second: UInt64
+        /// What the issuer says by then; nil while it is down.
+        let issued: [String]?
+        let keyID: String
+        let verdict: Expected
+        /// How often the issuer has answered, or failed to, since the start.
+        let asked: Int
+        let name: String
+
+        init(
+            _ name: String, _ second: UInt64, issued: [String]?, keyID: String, _ verdict: Expected,
+            asked: Int
+        ) {
+            self.name = name
+            self.second = second
+            self.issued = issued
+            self.keyID = keyID
+            self.verdict = verdict
+            self.asked = asked
+        }
+    }
+
+    private enum Expected {
+        case accepted
+        case unknownKey
+        case undecided
+
+        func matches(_ verdict: PushVerifier.Verdict) -> Bool {
+            switch (self, verdict) {
+            case (.accepted, .accepted), (.unknownKey, .refused(.unknownKey)), (.undecided, .undecided): true
+            default: false
+            }
+        }
+    }
+
+    private static let steps = [
+        Step("the first push asks", 0, issued: ["k1"], keyID: "k1", .accepted, asked: 1),
+        Step("kept for max-age", 590, issued: ["k1"], keyID: "k1", .accepted, asked: 1),
+        Step("a new key", 595, issued: ["k1", "k2"], keyID: "k2", .accepted, asked: 2),
+        Step("too soon", 600, issued: ["k1", "k2"], keyID: "k3", .unknownKey, asked: 2),
+        Step("too soon", 654, issued: ["k1", "k2"], keyID: "k3", .unknownKey, asked: 2),
+        Step("a minute", 655, issued: ["k1", "k2"], keyID: "k3", .unknownKey, asked: 3),
+        Step("not yet known", 1_255, issued: ["k2"], keyID: "k1", .accepted, asked: 3),
+        Step("taken back", 1_256, issued: ["k2"], keyID: "k1", .unknownKey, asked: 4),
+        Step("kept while down", 1_300, issued: nil, keyID: "k2", .accepted, asked: 4),
+        Step("old, and none new", 1_860, issued: nil, keyID: "k2", .undecided, asked: 7),
+        Step("up again", 1_920, issued: ["k2"], keyID: "k2", .accepted, asked: 8),
+    ]
+
+    /// What was not as it must be.
+    static func run() -> [String] {
+        Run.onLoop { await play() }
+    }
+
+    @EventLoopActor
+    private static func play() async -> [String] {
+        let issuer = Issuer()
+        let push = EventHandlerConfiguration.Push(
+            audience: PushTokens.audience, serviceAccount: PushTokens.serviceAccount)
+        let log = Log(level: .error, sink: NobodyReads())
+        let verifier = PushVerifier(push, caller: UpstreamCaller(exchange: issuer, log: log))
+        let start = EventLoop.shared.nowNanoseconds
+        var broken: [String] = []
+        for step in steps {
+            let passed = (EventLoop.shared.nowNanoseconds - start) / 1_000_000
+            await EventLoop.shared.sleep(until: .after(milliseconds: step.second * 1_000 - passed))
+            issuer.issued = step.issued
+            var fields = HTTPFields()
+            let token = PushTokens.token(head: #"{"alg":"RS256","kid":"\#(step.keyID)"}"#)
+            fields.append("Authorization", Array("Bearer ".utf8) + token)
+            let verdict = await verifier.verify(fields, deadline: .after(milliseconds: 30_000))
+            if !step.verdict.matches(verdict) || issuer.asked != step.asked {
+                broken.append("second \(step.second), \(step.name): \(verdict), asked \(issuer.asked) times")
+            }
+        }
+        return broken
+    }
+
+    @EventLoopActor
+    private final class Issuer: HTTPExchange {
+        var issued: [String]?
+        private(set) var asked = 0
+
+        func send(
+            _ request: HTTPRequest, to origin: Origin, deadline: Deadline
+        ) async throws(HTTPClientError) -> HTTPResponse {
+            asked += 1
+            await EventLoop.shared.sleep(until: .after(milliseconds: 5))
+            guard let issued else { throw .notConnected }
+            return PushTokens.keySet(issued)
+        }
+
+        func prepareConnection(to origin: Origin, deadline: Deadline) async {}
+    }
+
+    private final class NobodyReads: LogSink {
+        func write(_ line: [UInt8]) {}
+        func takeDroppedLines() -> Int { 0 }
+        func drain() {}
+    }
+}
