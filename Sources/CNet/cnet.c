@@ -126,8 +126,6 @@ int cnet_forbid_core_dumps(void) {
     return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
-int cnet_thread_id(void) { return (int)syscall(SYS_gettid); }
-
 struct cnet_thread_start {
     void (*body)(void *);
     void *argument;
@@ -176,7 +174,7 @@ static int forget_text(struct dl_phdr_info *image, size_t size, void *unused) {
 // over. That is so for the first thread alone: below the stack of another one lies what is not ours.
 static void forget_stack(void) {
     enum { DEPTH = 128 << 10 };
-    if (cnet_thread_id() != getpid()) return;
+    if (syscall(SYS_gettid) != getpid()) return;
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
     uintptr_t end = ((uintptr_t)__builtin_frame_address(0) & ~(page - 1)) - page;
     (void)madvise((void *)(end - DEPTH), DEPTH, MADV_DONTNEED);

@@ -156,7 +156,7 @@ struct Meanings {
             if let service, Self.saysThatTheServiceIsOff(response.body) {
                 return ("\(detail), the API is not enabled", "run: gcloud services enable \(service)")
             }
-            if response.body.contains("user_project_denied") {
+            if response.body.containsIgnoringCase("user_project_denied") {
                 return (
                     "\(detail), the quota project is refused",
                     "grant roles/serviceusage.serviceUsageConsumer on GOOGLE_CLOUD_QUOTA_PROJECT"
@@ -171,8 +171,8 @@ struct Meanings {
     }
 
     private static func saysThatTheServiceIsOff(_ body: [UInt8]) -> Bool {
-        body.contains("service_disabled")
-            || body.contains("accessnotconfigured")
+        body.containsIgnoringCase("service_disabled")
+            || body.containsIgnoringCase("accessnotconfigured")
     }
 
     private func remedy(_ error: HTTPClientError) -> String {

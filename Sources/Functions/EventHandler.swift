@@ -216,7 +216,7 @@ final class EventHandler: ServiceHandler {
                 answering: event, reason: detail.map { "\(reason) \($0)" } ?? reason)
             let deadline = min(course.deadline, .after(milliseconds: EventLimits.exceptionEventMilliseconds))
             if let failure = await topic.publish(message, deadline: deadline, context: course.context) {
-                log.write(.error, "the asker could not be told", course.context) { line in
+                log.write(.error, "the asker could not be notified", course.context) { line in
                     course.append(event, to: &line)
                     failure.append(to: &line, upstream: "pubsub")
                 }

@@ -26,7 +26,7 @@ struct Explanation: Sendable {
             // Google's errors, and the Status of a Kubernetes API.
             let message = root["error"]?["message"]?.stringBytes ?? root["message"]?.stringBytes,
             (1...500).contains(message.count), message.allSatisfy({ $0 >= 0x20 && $0 < 0x7F && $0 != 0x7B }),
-            !message.contains("bearer"), token?.isNamed(in: message) != true
+            !message.containsIgnoringCase("bearer"), token?.isNamed(in: message) != true
         else { return nil }
         return message
     }

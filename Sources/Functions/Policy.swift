@@ -75,8 +75,7 @@ public enum Reaction: Equatable, Sendable {
     /// The token is not taken: once with a fresh one, then `unavailable`.
     case freshToken
     /// The cluster may have moved: once with its endpoint asked anew; after that `again` where `mayPass`,
-    /// else
-    /// `unavailable`.
+    /// else `unavailable`.
     case askClusterAnew(mayPass: Bool)
     /// A Job of this name exists: whose it is must be read.
     case alreadyExists

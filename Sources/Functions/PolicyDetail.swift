@@ -31,7 +31,7 @@ extension Outcome {
         }
         let error = answer["error"]
         if status == 400, let message = error?["message"]?.stringBytes,
-            message.contains("payload size exceeds")
+            message.containsIgnoringCase("payload size exceeds")
         {
             return .answer(status: status, .payloadTooLarge)
         }
@@ -53,7 +53,7 @@ extension Outcome {
             return answer["reason"]?.equals("AlreadyExists") ?? false ? .alreadyExists : .none
         }
         let message = answer["message"]?.stringBytes ?? []
-        return message.contains("exceeded quota") ? .quotaExceeded : .none
+        return message.containsIgnoringCase("exceeded quota") ? .quotaExceeded : .none
     }
 }
 
@@ -81,14 +81,11 @@ final class KnownAnswer {
 
 extension [UInt8] {
     /// Whether `text` stands somewhere in these bytes, ASCII letters compared without case.
-    func contains(_ text: String) -> Bool {
-        let needle = Array(text.utf8)
+    func containsIgnoringCase(_ text: String) -> Bool {
+        let needle = text.utf8.map(ASCII.lowercased)
         guard count >= needle.count else { return false }
         return (0...(count - needle.count)).contains { start in
-            (0..<needle.count).allSatisfy { offset in
-                let byte = self[start + offset]
-                return (byte &- 0x41 < 26 ? byte | 0x20 : byte) == needle[offset]
-            }
+            (0..<needle.count).allSatisfy { ASCII.lowercased(self[start + $0]) == needle[$0] }
         }
     }
 }

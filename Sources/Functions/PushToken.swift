@@ -188,7 +188,7 @@ final class PushVerifier {
         guard result.reaction == .done, let response = result.response,
             let set = try? JSONDocument(parsing: response.body).root["keys"]
         else {
-            failure = "the issuer's keys cannot be had: \(result.summary)"
+            failure = "the issuer's keys could not be obtained: \(result.summary)"
             return
         }
         var found: [[UInt8]: RSAPublicKey] = [:]

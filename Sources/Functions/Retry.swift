@@ -72,8 +72,7 @@ public struct Retry: Sendable {
     ///
     /// - Parameters:
     ///   - retryAfterNanoseconds: the wait that the answer asks for. It is obeyed when it fits the deadline;
-    ///     when
-    ///     it does not, there is no further attempt.
+    ///     when it does not, there is no further attempt.
     ///   - random: any number; full jitter takes the wait from it.
     public mutating func decide(
         after reaction: Reaction, retryAfterNanoseconds: UInt64? = nil, nowNanoseconds: UInt64,

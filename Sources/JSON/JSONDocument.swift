@@ -123,7 +123,8 @@ extension JSONDocument.Value {
         return offset..<offset + Int(document.tape[index + 1])
     }
 
-    /// Whether a string's content in the source is already what it stands for (no backslash in it).
+    /// Whether a string is written with escapes, so that its content in the source is not yet what it stands
+    /// for; false for anything else.
     public var hasEscapes: Bool { tag == .escapedString }
 
     /// A string's content, unescaped; nil for anything else.

@@ -40,8 +40,7 @@ extension JSONDocument.Value {
     /// - Parameters:
     ///   - omitted: keys of this very object that are left out (not those of objects inside it).
     /// - Returns: false where non-ASCII is to be written as UTF-8 but a lone surrogate stands, which UTF-8
-    ///   does not
-    ///   have; what was appended is then of no use. Always true when non-ASCII is escaped.
+    ///   does not have; what was appended is then of no use. Always true when non-ASCII is escaped.
     public func appendPythonText(
         to output: inout [UInt8], form: JSONPythonForm = .standard, omitting omitted: [String] = []
     ) -> Bool {

@@ -63,7 +63,7 @@ public final class ByteStream {
         close()
     }
 
-    /// Gives the memory back of what has passed: nothing is left in it for long, and no secret.
+    /// Returns the pages of both scratch buffers to the kernel: what passed through them is not left behind.
     static func giveBackScratch() {
         unsafe giveBack(scratch)
         unsafe giveBack(plaintext)
@@ -208,7 +208,7 @@ public final class ByteStream {
                 case .needsMore: break
                 }
             }
-            // Cut off without a farewell: RFC 8446 section 6.1.
+            // Cut off without a close_notify: RFC 8446 section 6.1.
             if reachedEnd { throw .closed }
             fruitless += 1
             if fruitless > Limits.fruitlessReadsMax { throw .tls("one record after the other without data") }
@@ -421,14 +421,14 @@ public final class ByteStream {
     public func shutdownWriting() {
         if isClosed { return }
         // Over TLS a body that ends with the connection is whole only with this message.
-        sendFarewell()
+        sendCloseNotify()
         _ = shutdown(raw, CInt(SHUT_WR))
     }
 
     /// Ends the connection; a TLS peer is told so if the kernel takes the message at once.
     public func close() {
         if isClosed { return }
-        sendFarewell()
+        sendCloseNotify()
         whenIdle = nil
         registration.waiter.unpark()
         registration.waiter.signal(UInt32(CNET_HANG_UP))  // Whoever waits finds the stream closed.
@@ -438,7 +438,7 @@ public final class ByteStream {
     }
 
     /// TLS's closing message, if the kernel takes it at once.
-    private func sendFarewell() {
+    private func sendCloseNotify() {
         guard let tls, !reachedEnd else { return }
         tls.shutdown()
         _ = try? flushAvailable(tls)
@@ -448,7 +448,7 @@ public final class ByteStream {
     public func reset() {
         if isClosed { return }
         Socket.resetOnClose(raw)
-        reachedEnd = true  // No farewell.
+        reachedEnd = true  // No close_notify.
         close()
     }
 

@@ -12,7 +12,7 @@ struct ConnectionPoolStateMachine<Connection> {
         case open
         /// Close this idle connection, then open one for the request.
         case replace(Connection)
-        /// Wait for `ReleaseAction.handOver` or `.openFor`.
+        /// Wait until another request's `ReleaseAction` names this one, or `failedToOpen` does.
         case wait
         /// Too many wait already.
         case refuse

@@ -4,8 +4,7 @@
 /// connection was most likely closed by the peer while it idled. It follows no redirect.
 @EventLoopActor
 public final class HTTPClient: HTTPExchange {
-    /// Few, as are the contexts, so that they are looked through: an origin that is handed on is told by its
-    /// storage.
+    /// Few, as are the contexts, so that a search of all of them is cheap.
     private var pools: [Pool] = []
     private var contexts: [(trust: TrustAnchors, context: TLSClientContext)] = []
     private let resolver: Resolver
@@ -201,7 +200,7 @@ public final class HTTPClient: HTTPExchange {
         let origin: Origin
         let hostLine: [UInt8]
         var machine: ConnectionPoolStateMachine<Connection>
-        /// Whether its origin is another's: connections that are still used are not kept.
+        /// Set by `forget`: connections that are still used are closed when they are given back.
         var isForgotten = false
         /// Requests that wait: what they wait at, and what they are given.
         var waiters: [Int: Turn] = [:]
@@ -319,8 +318,7 @@ public final class HTTPClient: HTTPExchange {
             }
             return connection
         } catch {
-            // That the time of whoever prepared it is over says nothing to who waits for it, and may have
-            // more.
+            // The preparer's deadline says nothing about a waiter's, which may be later.
             failed(in: pool, isPrepared: isPrepared, isPrepared && !deadline.hasPassed ? error : nil)
             throw error
         }

@@ -151,7 +151,7 @@ struct BodyReader {
         return false
     }
 
-    /// Takes what belongs to the body from `bytes`, and nothing after it is known to be too large. Returns how
+    /// Takes what belongs to the body from `bytes`, and no more once it is known to be too large. Returns how
     /// many bytes were taken.
     mutating func take(
         _ bytes: UnsafeBufferPointer<UInt8>, limits: MessageLimits

@@ -115,8 +115,7 @@ public struct HTTPFields: Sendable {
     /// Adds a field line that we send.
     ///
     /// `name` must be a token and `value` a field value without white space at its ends: what comes from
-    /// outside
-    /// is proven before it gets here, so anything else is our own mistake and stops the program.
+    /// outside is proven before it gets here, so anything else is our own mistake and stops the program.
     public mutating func append(_ name: StaticString, _ value: ArraySlice<UInt8>) {
         precondition(Self.isFieldValue(value), "a field value of ours would split the message")
         let nameAt = UInt32(bytes.count)

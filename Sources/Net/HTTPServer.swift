@@ -52,7 +52,7 @@ public final class HTTPServer {
     private var tasksReading = 0
     private var requestsInFlight = 0
     private let connectionsMax: Int
-    /// How many more may be told so at once.
+    /// How many connections over the ceiling are answered 503 at the same time; more are only closed.
     private let refusalsMax: Int
     private var dateSecond: Int64 = -1
     private var dateBytes: [UInt8] = []
@@ -308,7 +308,7 @@ public final class HTTPServer {
                 clock = RequestClock(isFirst: false)
             case .refuse(let refusal):
                 let bytes = machine.bytes(of: refusal, date: date())
-                refused.count(RefusalReason(status: machine.refusedStatus ?? 400))
+                refused.count(RefusalReason(status: refusal.status))
                 connection.phase = .closing
                 try await stream.write(
                     bytes, deadline: .after(milliseconds: limits.answerTimeoutMilliseconds))

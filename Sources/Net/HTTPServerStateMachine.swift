@@ -28,7 +28,8 @@ final class RequestBudget {
 ///
 ///     idle ──byte──▶ head ──complete──▶ body ──complete──▶ handling ──answer──▶ idle
 ///       │              │                  │                                  └─▶ closing
-///       └──end, time───┴───bad, end, time─┴─▶ closing ──▶ (the driver closes)
+///       │              └─bad, late, large─┴─▶ refusing ──refusal──▶ closing
+///       └──end, time────────────────────────────────────────────▶ closing ──▶ (the driver closes)
 ///
 /// Pipelined requests wait in `unread` and are looked at only after the one before has been answered, so
 /// answers keep the order of their requests, and a bad request's refusal comes after the good ones' answers.
@@ -90,8 +91,6 @@ struct HTTPServerStateMachine: ByteReceiver {
     private var peerEnded = false
     /// Whether the request that is being read is HEAD.
     private var isHead = false
-    /// The status of the refusal that `next` gave, if it gave one.
-    private(set) var refusedStatus: Int?
 
     init(limits: MessageLimits = MessageLimits(), budget: RequestBudget) {
         self.limits = limits
@@ -117,7 +116,9 @@ struct HTTPServerStateMachine: ByteReceiver {
         if grown < 0 {
             budget.giveBack(-grown)
         } else if !budget.take(grown) {
-            return refuse(status: 503, Self.tooManyBytes)
+            if case .closing = state { return }
+            state = .refusing(status: 503, text: Self.tooManyBytes)
+            return
         }
         unreadBytesHeld = unread.count
     }
@@ -153,12 +154,6 @@ struct HTTPServerStateMachine: ByteReceiver {
         case .body: state = .refusing(status: 408, text: "the body did not come in time")
         case .handling, .refusing, .closing: break
         }
-    }
-
-    /// Refuses what is being read, for a reason of the driver's: overload, or the program's end.
-    mutating func refuse(status: Int, _ text: String) {
-        if case .closing = state { return }
-        state = .refusing(status: status, text: text)
     }
 
     // MARK: Actions
@@ -342,7 +337,6 @@ struct HTTPServerStateMachine: ByteReceiver {
 
     private mutating func refuse(_ status: Int, _ text: String) -> Action {
         _ = close()
-        refusedStatus = status
         return .refuse(Self.refusal(status: status, text: text))
     }
 

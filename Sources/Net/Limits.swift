@@ -48,7 +48,7 @@ public enum Limits {
 
     // MARK: Time given to clients
 
-    /// From a connection's first byte, or the end of the request before, to the end of a head: 408.
+    /// For a head, from the start of its connection, or, after the first, from its own first byte: 408.
     public static let headTimeoutMilliseconds: UInt64 = 10_000
     /// From the end of a head to the end of its body: 408.
     public static let bodyTimeoutMilliseconds: UInt64 = 30_000
@@ -76,10 +76,10 @@ public enum Limits {
     public static let lastHandshakesMilliseconds: UInt64 = 10
     /// What becomes of `lingerTimeoutMilliseconds` after SIGTERM.
     public static let drainLingerMilliseconds: UInt64 = 1_000
-    /// Descriptors kept back from clients, a quarter of what the process may have: for upstream connections,
-    /// the resolver, credentials' files. At least so many …
+    /// Descriptors kept back from clients, for upstream connections, the resolver and credentials' files: a
+    /// quarter of what the process may have, but at least so many.
     public static let descriptorsReservedMin = 24
-    /// … and no more than all pools can take.
+    /// The most descriptors that are kept back from clients: all that the pools can take.
     public static let descriptorsReservedMax = 272
     /// Those of them that are not for upstream connections.
     static let descriptorsOfOwn = 12

@@ -128,7 +128,7 @@ public enum HTTPClientError: Error, Equatable, Sendable {
     case notResolved
     /// No address could be connected to: refused, unreachable, or reset before the connection stood.
     case notConnected
-    /// The connection, its TLS handshake included, did not stand in time.
+    /// The connection, its TLS handshake included, was not established in time.
     case connectTimedOut
     /// The certificate was not what it must be. The text is OpenSSL's reason.
     case notVerified(String)
@@ -152,7 +152,7 @@ extension HTTPClientError: CustomStringConvertible {
         switch self {
         case .notResolved: "the host name has no address"
         case .notConnected: "the connection was refused"
-        case .connectTimedOut: "the connection did not stand in time"
+        case .connectTimedOut: "the connection was not established in time"
         case .notVerified(let reason): "the certificate is not trusted: \(reason)"
         case .handshakeFailed(let reason): "the TLS handshake failed: \(reason)"
         case .connectionLost: "the connection was closed before the answer was complete"

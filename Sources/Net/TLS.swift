@@ -86,7 +86,7 @@ final class TLSClientContext {
         unsafe X509_STORE_free(anchors)
     }
 
-    /// A session that will only stand towards `host`: by name with SNI, or by address without.
+    /// A session that completes its handshake with `host` only: by name with SNI, or by address without.
     func session(host: String, port: UInt16) throws(TLSConfigurationError) -> TLSSession {
         let isAddress = SocketAddress(literal: host, port: port) != nil
         guard let ssl = unsafe SSL_new(context), let parameters = unsafe SSL_get0_param(ssl),

@@ -55,8 +55,8 @@ final class Waiter: @unchecked Sendable {
         return await unsafe withUnsafeContinuation { unsafe park($0, for: events, until: deadline) }
     }
 
-    /// Keeps a task until one of `events` comes, which none of is pending, or `deadline` passes: it goes on
-    /// with true or false.
+    /// Parks a task until one of `events` comes, none of which is pending: it resumes with true, or with
+    /// false once `deadline` has passed.
     func park(
         _ continuation: UnsafeContinuation<Bool, Never>, for events: UInt32, until deadline: Deadline
     ) {

@@ -65,7 +65,7 @@ struct PushHandlingTests {
         #expect(!outcome.sent.contains { $0.hasPrefix("bigquery.googleapis.com ") })
     }
 
-    @Test("is 503, to come again, where the issuer's keys cannot be had")
+    @Test("is 503, to come again, where the issuer's keys could not be obtained")
     func undecided() async throws {
         let outcome = try await Self.outcome(PushTokens.token(), hasKeys: false)
         #expect(outcome.status == 503)

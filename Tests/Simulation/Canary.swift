@@ -108,7 +108,7 @@ extension Canary {
             ExchangeWrapper(inner) { exchange, request, origin, deadline in
                 let result = await exchange(request, origin, deadline)
                 guard request.method == .post, case .success(let response) = result, response.status == 409,
-                    response.body.contains("conflict")
+                    response.body.containsIgnoringCase("conflict")
                 else { return result }
                 return .success(HTTPResponse(status: 200))
             }

@@ -214,6 +214,6 @@ extension World {
 }
 
 extension String {
-    /// Whether `text`, which is ASCII in lower case, stands in this text.
-    fileprivate func holds(_ text: String) -> Bool { Array(utf8).contains(text) }
+    /// Whether `text` stands in this text.
+    fileprivate func holds(_ text: String) -> Bool { Array(utf8).containsIgnoringCase(text) }
 }

@@ -112,8 +112,8 @@ final class CheckedSink: LogSink {
         }
         if line.count > ServiceLimits.logLineBytesMax { world.violate("a log line is over its limit") }
         let text = String(decoding: line, as: UTF8.self)
-        if line.contains("ya29.") { world.violate("a token is in the log: \(text)") }
-        if line.contains("of another event already") { takenByOther.append(text) }
+        if line.containsIgnoringCase("ya29.") { world.violate("a token is in the log: \(text)") }
+        if line.containsIgnoringCase("of another event already") { takenByOther.append(text) }
     }
 
     func takeDroppedLines() -> Int { 0 }

@@ -91,7 +91,7 @@ def test_without_a_metadata_server_the_credentials_are_at_fault_and_not_bigquery
     line = error(program)
     assert line["upstream"] == "credentials" and reason in line["reason"]
     warning = eventually(
-        lambda: [line for line in log(program) if line["message"] == "no access token could be had"], "its line")[0]
+        lambda: [line for line in log(program) if line["message"] == "no access token could be obtained"], "its line")[0]
     assert "service account" in warning["remedy"] and reason in warning["reason"]
 
 

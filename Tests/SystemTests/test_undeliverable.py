@@ -154,7 +154,7 @@ def test_that_the_asker_cannot_be_told_changes_nothing(start, shared, status, at
     assert len(rows_of(shared, event)) == 1
     undispatched, untold = errors_about(program, event)
     assert undispatched["message"] == "question not dispatched: it never can be"
-    assert untold["message"] == "the asker could not be told"
+    assert untold["message"] == "the asker could not be notified"
     assert (untold["upstream"], untold["status"], untold["attempt"]) == ("pubsub", status, attempts)
 
 

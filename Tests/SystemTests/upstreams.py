@@ -73,9 +73,9 @@ UPSTREAMS = [
     Upstream("dead letter", "pubsub", "POST", ":publish", {}, "pubsub", malformed,
              variables={"DEAD_LETTER_TOPIC_NAME": DEAD_LETTERS}),
     Upstream("gke", "container", "GET", "/clusters/", {}, "gke", question,
-             line_of_cold_failure="the cluster's endpoint cannot be had", calls=(1, 2)),
+             line_of_cold_failure="the cluster's endpoint could not be obtained", calls=(1, 2)),
     Upstream("metadata", "metadata", "GET", "/token", {401: UNAVAILABLE}, "credentials", heartbeat,
-             line_of_cold_failure="no access token could be had"),
+             line_of_cold_failure="no access token could be obtained"),
 ]
 BY_NAME = {upstream.name: upstream for upstream in UPSTREAMS}
 BIGQUERY = BY_NAME["bigquery"]

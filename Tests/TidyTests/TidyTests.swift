@@ -16,7 +16,7 @@ struct TidyTests {
         #expect(Self.bench.count > 20)
     }
 
-    @Test("no file is longer than 500 lines, no line of ours than 110 columns, of Python than 120")
+    @Test("no file is longer than 500 lines, no line than 110 columns, of Python than 120, but with a text in it")
     func sizes() {
         for path in Self.swift + Self.c + Self.tests + Self.bench {
             let lines = SourceTree.lines(path)
@@ -31,7 +31,7 @@ struct TidyTests {
 
     @Test("no function is longer than 70 lines")
     func functions() {
-        for path in Self.swift + Self.bench.filter({ $0.hasSuffix(".swift") }) {
+        for path in (Self.swift + Self.tests + Self.bench).filter({ $0.hasSuffix(".swift") }) {
             for (name, length) in Self.functionLengths(SourceTree.lines(path)) where length > 70 {
                 Issue.record("\(path): \(name) has \(length) lines")
             }
@@ -181,7 +181,7 @@ struct DocumentTests {
             let name = words[at + 1]
             let value = words[words.count - 1].filter { $0 != "_" }
             // What nobody outside meets is told in the source alone.
-            if ["eventsPerTurnMax", "refusalsAtOnceMax"].contains(name) { continue }
+            if name == "eventsPerTurnMax" { continue }
             checked += 1
             let numbers = lines.filter { $0.contains("`\(name)`") }.flatMap { $0.split { !$0.isNumber } }
             #expect(numbers.contains { $0 == value }, "\(name) is \(value)")

@@ -87,9 +87,6 @@ int cnet_forbid_core_dumps(void);
 /// 1024 bytes. Then the program dies as it would have. Returns 0, or -1 where that cannot be.
 int cnet_report_crash(const char *before, const char *between, const char *after);
 
-/// The calling thread's id, to tell the loop's own thread from others.
-int cnet_thread_id(void);
-
 /// The process's arguments, NULL at the end, as the kernel gave them. Swift's own CommandLine reads them from
 /// /proc, which an empty root has not.
 char *_Nullable *_Nonnull cnet_arguments(void);

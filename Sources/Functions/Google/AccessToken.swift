@@ -144,7 +144,7 @@ public final class AccessToken {
             case .failure(let error):
                 refreshPausedUntilNanoseconds =
                     EventLoop.shared.nowNanoseconds + timing.pause * 1_000_000
-                log.write(.warning, "no access token could be had") { line in
+                log.write(.warning, "no access token could be obtained") { line in
                     line.field("reason", error.description)
                     if let remedy { line.field("remedy", remedy) }
                 }

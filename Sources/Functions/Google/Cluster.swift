@@ -104,7 +104,7 @@ final class Cluster {
                 if let lastOrigin, lastOrigin != origin { api.forget(lastOrigin) }
                 lastOrigin = origin
             } else if case .failure(let error) = result {
-                log.write(.warning, "the cluster's endpoint cannot be had") { line in
+                log.write(.warning, "the cluster's endpoint could not be obtained") { line in
                     line.field("reason", error.description)
                     if let detail = error.detail { line.field("detail", detail) }
                     if let remedy = error.remedy { line.field("remedy", remedy) }

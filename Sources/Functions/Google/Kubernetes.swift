@@ -85,9 +85,10 @@ final class Kubernetes {
         let result = await call(.kubernetesGet, deadline, context) { authorization in
             self.request(.get, target, authorization)
         }
-        guard case .success(let answer) = result else {
-            guard case .failure(let failure) = result else { return .created }
-            return .failed(failure)
+        let answer: UpstreamResult
+        switch result {
+        case .failure(let failure): return .failed(failure)
+        case .success(let read): answer = read
         }
         if answer.reaction == .done, let body = answer.response?.body,
             let owner = Self.eventUUID(inJob: body, comparing: job)
