@@ -52,7 +52,7 @@ package enum NumberText {
         }
     }
 
-    /// A quotient of two medians: `0.44 ×`.
+    /// A quotient: `0.44 ×`.
     package static func ratio(_ value: Double) -> String {
         let text = value >= 100 ? rounded(value) : String(format: value >= 10 ? "%.1f" : "%.2f", value)
         return "\(text)\u{202F}×"

@@ -15,13 +15,14 @@ enum Summary {
     static func headlines(of result: BenchmarkResult) -> String {
         let targets = Targets(result)
         let cards = headlines.compactMap { headline -> String? in
-            func spread(_ target: String) -> Spread? {
-                result.spread(of: headline.figure, scenario: headline.scenario, target: target)
-            }
-            guard let own = spread(targets.own) else { return nil }
-            let ratios = targets.names.dropFirst().compactMap { name -> String? in
-                guard let other = spread(name), other.median > 0 else { return nil }
-                return "\(NumberText.ratio(own.median / other.median)) \(name)"
+            guard
+                let own = result.spread(
+                    of: headline.figure, scenario: headline.scenario, target: targets.own)
+            else { return nil }
+            let ratios = targets.names.dropFirst().compactMap { name in
+                result.ratio(
+                    of: headline.figure, scenario: headline.scenario, target: targets.own, to: name
+                ).map { "\(NumberText.ratio($0.median)) \(name)" }
             }
             return Markup.element(
                 "div", ["class": "card"],
@@ -34,7 +35,7 @@ enum Summary {
         return cards.isEmpty ? "" : Markup.element("div", ["class": "cards"], cards)
     }
 
-    /// A row for each goal that was measured: the medians of all targets, their ratio, the goal.
+    /// A row for each goal that was measured: the medians of all targets, the ratios to them, the goal.
     static func table(_ goals: [Goal], in result: BenchmarkResult) -> String? {
         let targets = Targets(result)
         let outcomes = Goal.outcomes(goals, of: targets.own, in: result)
@@ -63,11 +64,12 @@ enum Summary {
             verdict.2)
         var cells = [Table.Cell(content: mark + Markup.escaped(goal.title), classes: nil)]
         cells += spreads.map { $0?.cell(of: goal.figure) ?? .text("–", "number") }
-        cells += zip(targets.names, spreads).dropFirst().map { name, spread in
-            guard let spread, spread.median > 0 else { return .text("–", "number") }
-            let isHeld = goal.reference == name
+        cells += targets.names.dropFirst().map { name in
+            let ratio = result.ratio(
+                of: goal.figure, scenario: goal.scenario, target: targets.own, to: name)
             return .text(
-                NumberText.ratio(outcome.own.median / spread.median), isHeld ? "number held" : "number")
+                ratio.map { NumberText.ratio($0.median) } ?? "–",
+                goal.reference == name ? "number held" : "number")
         }
         let bound =
             goal.atMost.map { "≤ \(NumberText.short($0))" }

@@ -25,18 +25,11 @@ package struct Goal: Codable, Equatable, Sendable {
     /// A goal beside what was measured.
     package struct Outcome: Equatable, Sendable {
         package let goal: Goal
-        package let own: Spread
-        /// Nil where the goal is a value.
-        package let reference: Spread?
         /// What was measured in the single rounds: values, or ratios to the reference's same round.
         package let rounds: Spread
 
-        /// What is held against the goal: the ratio of the medians, or the median; of what must never happen
-        /// the worst round.
-        package var value: Double {
-            guard let reference else { return goal.atMost == 0 ? own.maximum : own.median }
-            return reference.median == 0 ? .infinity : own.median / reference.median
-        }
+        /// What is held against the goal: the median of the rounds; of what must never happen the worst.
+        package var value: Double { goal.atMost == 0 ? rounds.maximum : rounds.median }
 
         package var isReached: Bool {
             if let atMost = goal.atMost, value > atMost { return false }
@@ -69,18 +62,14 @@ package struct Goal: Codable, Equatable, Sendable {
     package static func outcomes(_ goals: [Goal], of target: String, in result: BenchmarkResult) -> [Outcome]
     {
         goals.compactMap { goal in
-            guard let own = result.spread(of: goal.figure, scenario: goal.scenario, target: target) else {
-                return nil
-            }
-            guard let name = goal.reference else {
-                return Outcome(goal: goal, own: own, reference: nil, rounds: own)
-            }
-            guard name != target,
-                let reference = result.spread(of: goal.figure, scenario: goal.scenario, target: name),
-                let rounds = result.ratio(
-                    of: goal.figure, scenario: goal.scenario, target: target, to: name)
-            else { return nil }
-            return Outcome(goal: goal, own: own, reference: reference, rounds: rounds)
+            if goal.reference == target { return nil }
+            let rounds =
+                if let reference = goal.reference {
+                    result.ratio(of: goal.figure, scenario: goal.scenario, target: target, to: reference)
+                } else {
+                    result.spread(of: goal.figure, scenario: goal.scenario, target: target)
+                }
+            return rounds.map { Outcome(goal: goal, rounds: $0) }
         }
     }
 }

@@ -72,7 +72,22 @@ struct PageTests {
         #expect(page.contains("&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&quot;&amp;"))
     }
 
-    @Test("a goal stands beside the ratio of the medians, and says whether it is reached")
+    @Test("ratios are those of paired rounds, with a goal and at the head of the page")
+    func paired() throws {
+        var result = Example.result()
+        // Two rounds at half of Go, one in which ours alone was slow, and one in which both were.
+        let rounds = [1: (own: 1.0, go: 2.0), 2: (own: 8, go: 2), 3: (own: 2, go: 4)]
+        for index in result.measurements.indices {
+            let values = rounds[result.measurements[index].round]
+            result.measurements[index].figures[.latencyP50] =
+                result.measurements[index].target == "go" ? values?.go : values?.own
+        }
+        let table = try #require(Summary.table(Self.goals, in: result))
+        #expect(table.contains("0.50\u{202F}×") && !table.contains("1.00\u{202F}×"))
+        #expect(Summary.headlines(of: result).contains("0.50\u{202F}× go"))
+    }
+
+    @Test("a goal stands beside the ratio to its reference, and says whether it is reached")
     func goal() throws {
         let table = try #require(Summary.table(Self.goals, in: Example.result()))
         #expect(table.contains("0.50\u{202F}×"))

@@ -12,7 +12,7 @@ struct GoalTests {
         return Goal.outcomes([goal], of: "own", in: result).first
     }
 
-    @Test("a ratio is that of the medians, and reached up to its number")
+    @Test("a ratio is reached up to its number")
     func ratio() {
         let goal = Goal(
             title: "p50", scenario: "heartbeat-c1", figure: .latencyP50, reference: "go", atMost: 0.5)
@@ -31,6 +31,21 @@ struct GoalTests {
         }
         let outcome = try #require(Goal.outcomes([goal], of: "own", in: result).first)
         #expect(outcome.rounds.minimum == 0.5 && outcome.rounds.maximum == 0.5 && outcome.rounds.count == 3)
+    }
+
+    @Test("a ratio is the median of the rounds' ratios, and not the ratio of the medians")
+    func medianOfRatios() throws {
+        let goal = Goal(
+            title: "p50", scenario: "heartbeat-c1", figure: .latencyP50, reference: "go", atMost: 0.6)
+        var result = Example.result(p50: [1, 4, 2], targets: ["own", "go"])
+        let reference = [1: 2.0, 2: 2, 3: 4]
+        for index in result.measurements.indices where result.measurements[index].target == "go" {
+            result.measurements[index].figures[.latencyP50] = reference[result.measurements[index].round]
+        }
+        let outcome = try #require(Goal.outcomes([goal], of: "own", in: result).first)
+        // The medians are both 2; the rounds' ratios are 0.5, 2 and 0.5.
+        #expect(outcome.value == 0.5 && outcome.isReached)
+        #expect(outcome.rounds.minimum == 0.5 && outcome.rounds.maximum == 2)
     }
 
     @Test("a value is held against its number, and at least means at least")
