@@ -29,6 +29,12 @@ enum EventRequests {
         return NumberedRequests(template: Array(head.utf8) + body, marker: marker, numbering: numbering)
     }
 
+    /// How long the body of such a request is, as its Content-Length says: the push around the payload, which
+    /// is four thirds of its length in base64.
+    static func bodyLength(_ kind: Kind, payloadBytes: Int) throws -> Int {
+        try body(kind, payloadBytes: payloadBytes).count
+    }
+
     private static func body(_ kind: Kind, payloadBytes: Int) throws -> [UInt8] {
         let question = "b1a53e0f-22c1-4a57-9d3e-\(marker)"
         let attributes = [

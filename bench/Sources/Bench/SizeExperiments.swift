@@ -6,10 +6,20 @@ enum SizeExperiments {
     private static let quick = [1_024, 65_536, 1_048_576, 8_388_608]
     private static let sizes = [1_024, 4_096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304, 8_388_608]
 
+    /// Of 8 MiB a round's time is enough for one or two.
+    private static let eventsMinQuick = 10
+    private static let eventsMinFull = 20
+    /// Events of the size that come before those that are measured: the first one makes buffers grow.
+    private static let warmUpEvents = 3
+    /// Longer than a program waits before it gives memory back.
+    private static let settlingMilliseconds = 300.0
+
     static func all(_ effort: Experiment.Effort) -> [Experiment] { sizes.map { make($0, effort) } }
 
     private static func make(_ bytes: Int, _ effort: Experiment.Effort) -> Experiment {
-        let load = Load(.closed(concurrency: 1), seconds: effort.seconds)
+        let load = Load(
+            .closed(concurrency: 1), seconds: effort.seconds,
+            eventsMin: effort.extent == .quick ? eventsMinQuick : eventsMinFull)
         return Experiment(
             scenario: Scenario(
                 name: "result-\(name(bytes))", group: .sizes,
@@ -20,21 +30,26 @@ enum SizeExperiments {
                 // A process of its own for each round: an allocator keeps what an earlier round has made it
                 // take.
                 try session.start()
-                // What the peak is compared with: idle, with all connections up.
+                // What the peak is compared with: at rest, with all connections up.
                 _ = try session.run(
                     Load(.closed(concurrency: 1), seconds: 5, eventsMax: 10), source(1_024, session))
-                let idle = try session.memory().memory
+                Clock.sleep(milliseconds: settlingMilliseconds)
+                let rest = try session.memory().memory
+                _ = try session.run(
+                    Load(.closed(concurrency: 1), seconds: 0, eventsMin: warmUpEvents),
+                    source(bytes, session))
                 try session.running().tree.resetPeak()
                 try session.measure(load, source(bytes, session), into: &measurement)
                 let memory = try session.memory().memory
                 measurement.fill(memory)
-                measurement.figures[.peakMemoryPerBodyByte] =
-                    Double(memory.peakKibibytes - idle.residentKibibytes) * 1_024 / Double(bytes)
+                let body = try EventRequests.bodyLength(.result, payloadBytes: bytes)
+                measurement.figures[.peakMemoryPerRequestBody] =
+                    Double(memory.peakKibibytes - rest.residentKibibytes) * 1_024 / Double(body)
                 perByte(bytes, &measurement)
             })
     }
 
-    /// Nanoseconds a byte, all of the event's cost counted: it is flat where cost grows with size, and falls
+    /// Nanoseconds a byte of the payload, all of the event's cost counted: it is flat where cost grows with size, and falls
     /// where something else costs more.
     private static func perByte(_ bytes: Int, _ measurement: inout Measurement) {
         if let latency = measurement.figures[.latencyP50] {

@@ -1,26 +1,13 @@
-import Foundation
+import Report
 import Results
 
 /// Results as text for a terminal.
 enum Terminal {
-    /// A value with as many digits as say something.
+    /// A value with as many digits as say something: three, or all before the point.
     static func number(_ value: Double) -> String {
-        let size = abs(value)
-        if size >= 1_000 { return grouped(Int(value.rounded())) }
-        if size >= 100 || value == value.rounded() && size >= 1 { return String(format: "%.0f", value) }
-        if size >= 10 { return String(format: "%.1f", value) }
-        if size >= 1 { return String(format: "%.2f", value) }
-        return size == 0 ? "0" : String(format: "%.3f", value)
-    }
-
-    private static func grouped(_ value: Int) -> String {
-        var digits = String(abs(value))
-        var groups: [String] = []
-        while digits.count > 3 {
-            groups.insert(String(digits.suffix(3)), at: 0)
-            digits.removeLast(3)
-        }
-        return (value < 0 ? "-" : "") + ([digits] + groups).joined(separator: ",")
+        guard value.isFinite else { return NumberText.rounded(value) }
+        if value == value.rounded() || abs(value) >= 999.5 { return NumberText.short(value.rounded()) }
+        return NumberText.rounded(value)
     }
 
     /// A median with its range: `0.112 (0.109–0.120)`.
@@ -53,7 +40,7 @@ enum Terminal {
         case .events, .rates, .upstreamLatency, .registry:
             [.latencyP50, .latencyP99, .eventsPerSecond, .cpuPerEvent, .upstreamCallsPerEvent, .errorShare]
         case .sizes:
-            [.latencyP50, .cpuPerEvent, .latencyPerByte, .cpuPerByte, .peakMemory, .peakMemoryPerBodyByte]
+            [.latencyP50, .cpuPerEvent, .latencyPerByte, .cpuPerByte, .peakMemory, .peakMemoryPerRequestBody]
         case .coldStart: [.firstAnswer, .firstRow, .firstJob]
         case .memory:
             [

@@ -59,6 +59,7 @@ package final class Generator {
         try prepare(load)
         while true {
             now = Clock.now()
+            putOffEnd()
             if maySend { try sendWhatIsDue() }
             if isOver { break }
             try wait()
@@ -98,6 +99,11 @@ package final class Generator {
         } else {
             schedule = nil
         }
+    }
+
+    /// The end of a closed loop is not before its least number was sent.
+    private func putOffEnd() {
+        if schedule == nil, !isExhausted, result.sent < load.eventsMin, end <= now { end = now + 1 }
     }
 
     /// Requests that were due before the end and found no free connection are still sent for a while: left
@@ -232,6 +238,7 @@ package final class Generator {
         if readiness & UInt32(clinux_readable) != 0, connection.socket != nil, connection.isConnected {
             try take(connection.read(into: buffer), of: connection)
         }
+        putOffEnd()
         // Not after all answers of one wait: clients that send in step make the server and its upstreams work
         // in turns where they could work at once.
         if maySend { try sendWhatIsDue() }

@@ -13,6 +13,8 @@ package struct Load: Sendable {
     package var seconds: Double
     /// Ends the sending sooner.
     package var eventsMax: Int
+    /// A closed loop sends so many even where that takes longer than `seconds`.
+    package var eventsMin: Int
     /// How long an answer may take before it counts as an error.
     package var patienceSeconds = 20.0
     /// How long, after the last request was sent, answers are waited for.
@@ -23,10 +25,12 @@ package struct Load: Sendable {
     package var failuresInARowMax = 2_000
     package var isFailureExpected = false
 
-    package init(_ arrival: Arrival, seconds: Double, eventsMax: Int = .max) {
+    package init(_ arrival: Arrival, seconds: Double, eventsMax: Int = .max, eventsMin: Int = 0) {
+        precondition(eventsMin <= eventsMax, "a load's least number of events is no more than its most")
         self.arrival = arrival
         self.seconds = seconds
         self.eventsMax = eventsMax
+        self.eventsMin = eventsMin
     }
 }
 

@@ -36,9 +36,6 @@ package final class NumberedRequests: RequestSource {
         places = Self.places(of: Array(marker.utf8), in: template)
     }
 
-    /// How many requests were taken so far.
-    package var taken: Int { position }
-
     package func write(into buffer: inout [UInt8]) -> Bool {
         guard let number = nextNumber() else { return false }
         if buffer.count != template.count { buffer = template }

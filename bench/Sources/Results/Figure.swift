@@ -13,15 +13,21 @@ package enum Figure: String, Codable, CaseIterable, CodingKeyRepresentable, Send
     case firstAnswer, firstRow, firstJob
     // Of the target's process tree.
     case proportionalMemory, residentMemory, anonymousMemory, peakMemory
-    /// How often a body of this size fits into what the peak is above idle.
+    /// Only in earlier results: how often the payload fits into what the peak is above a process that has just
+    /// had some events, which holds more than one at rest.
     case peakMemoryPerBodyByte
+    /// How often the body of the HTTP request (its Content-Length, four thirds of the payload) fits into what
+    /// the peak is above the process at rest.
+    case peakMemoryPerRequestBody
     case memoryPerConnection, anonymousMemoryGrowth, descriptorGrowth
     /// Of the executable file, in 10^6 bytes.
     case binarySize
-    // Overload.
-    case capacity, offered, goodput, goodputShare, refusalsPerSecond, refusalP50, refusalP99, recovery
+    // Overload. `offered` is the rate that was to be sent, `sent` what the server's connections took of it.
+    case capacity, offered, sent, goodput, goodputShare, refusalsPerSecond, refusalP50, refusalP99, recovery
     // A good client beside slow ones.
     case latencyP99Alone, latencyP99Ratio
+    /// How often the server ended a slow client's connection, or refused a new one.
+    case slowClientsReplaced
     // SIGTERM.
     case exitTime, exitTimeUnderLoad, unanswered
     /// Answers that were not as they should be, of all.
@@ -62,12 +68,6 @@ package enum Figure: String, Codable, CaseIterable, CodingKeyRepresentable, Send
         case .systemCPUPerEvent: ("system CPU an event", .milliseconds, .lower)
         case .latencyPerByte: ("latency a byte", .nanosecondsPerByte, .lower)
         case .cpuPerByte: ("CPU a byte", .nanosecondsPerByte, .lower)
-        default: otherDescription
-        }
-    }
-
-    private var otherDescription: (title: String, unit: Unit, better: Direction?) {
-        switch self {
         case .upstreamCallsPerEvent: ("upstream calls an event", .count, .lower)
         case .newConnectionsPerThousandEvents: ("new connections in 1,000 events", .count, .lower)
         case .firstAnswer: ("exec to first answer", .milliseconds, .lower)
@@ -77,12 +77,14 @@ package enum Figure: String, Codable, CaseIterable, CodingKeyRepresentable, Send
         case .residentMemory: ("RSS", .mebibytes, .lower)
         case .anonymousMemory: ("anonymous", .mebibytes, .lower)
         case .peakMemory: ("peak RSS", .mebibytes, .lower)
-        case .peakMemoryPerBodyByte: ("peak over idle, in bodies", .ratio, .lower)
+        case .peakMemoryPerBodyByte: ("peak over idle, in payloads", .ratio, .lower)
+        case .peakMemoryPerRequestBody: ("peak over rest, in request bodies", .ratio, .lower)
         case .memoryPerConnection: ("a connection", .kibibytes, .lower)
         case .anonymousMemoryGrowth: ("growth of anonymous memory", .mebibytes, .lower)
         case .descriptorGrowth: ("growth of descriptors", .count, .lower)
         case .binarySize: ("executable", .megabytes, .lower)
         case .offered: ("offered", .perSecond, nil)
+        case .sent: ("sent", .perSecond, nil)
         case .capacity: ("capacity", .perSecond, .higher)
         case .goodput: ("goodput", .perSecond, .higher)
         case .goodputShare: ("goodput of capacity", .percent, .higher)
@@ -92,10 +94,11 @@ package enum Figure: String, Codable, CaseIterable, CodingKeyRepresentable, Send
         case .recovery: ("recovery", .milliseconds, .lower)
         case .latencyP99Alone: ("p99 alone", .milliseconds, .lower)
         case .latencyP99Ratio: ("p99 beside, over alone", .ratio, .lower)
+        case .slowClientsReplaced: ("slow clients ended by it", .count, nil)
         case .exitTime: ("SIGTERM to exit, idle", .milliseconds, .lower)
         case .exitTimeUnderLoad: ("SIGTERM to exit, under load", .milliseconds, .lower)
         case .unanswered: ("accepted and not answered", .count, .lower)
-        default: ("errors", .percent, .lower)
+        case .errorShare: ("errors", .percent, .lower)
         }
     }
 }

@@ -38,6 +38,8 @@ struct EventRequestsTests {
         for request in try requests(.result, bytes: 1_000, 2) {
             let body = try #require(request.range(of: "\r\n\r\n")).upperBound
             #expect(request.contains("Content-Length: \(request[body...].utf8.count)\r\n"))
+            #expect(
+                try EventRequests.bodyLength(.result, payloadBytes: 1_000) == request[body...].utf8.count)
         }
     }
 

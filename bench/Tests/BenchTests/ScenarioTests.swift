@@ -1,4 +1,5 @@
 import Foundation
+import LoadGenerator
 import Results
 import Testing
 
@@ -50,6 +51,32 @@ struct ScenarioTests {
     }
 }
 
+@Suite("What is made of a load")
+struct FillTests {
+    private func figures(answers: Int) -> [Figure: Double] {
+        var result = LoadResult()
+        result.seconds = 1
+        for number in 0..<answers { result.latency.record(UInt64(number + 1) * 1_000_000) }
+        var measurement = Measurement(scenario: "heartbeat-c1", target: "a", round: 1)
+        measurement.fill(result)
+        return measurement.figures
+    }
+
+    @Test(
+        "a percentile that no answer lies above is not there: it would be the maximum under another name",
+        arguments: [
+            (9, [Figure.latencyP50]), (10, [.latencyP50, .latencyP90]), (99, [.latencyP50, .latencyP90]),
+            (100, [.latencyP50, .latencyP90, .latencyP99]),
+            (1_000, [.latencyP50, .latencyP90, .latencyP99, .latencyP999]),
+        ])
+    func percentiles(answers: Int, expected: [Figure]) {
+        let all: [Figure] = [.latencyP50, .latencyP90, .latencyP99, .latencyP999]
+        let found = figures(answers: answers)
+        #expect(all.filter { found[$0] != nil } == expected)
+        #expect(found[.latencyMaximum] != nil)
+    }
+}
+
 @Suite("Figures as text")
 struct TerminalTests {
     @Test("numbers have the digits that say something")
@@ -57,7 +84,9 @@ struct TerminalTests {
         #expect(
             [0, 0.1234, 1.234, 12.34, 123.4, 1_234.4, 1_234_567].map(Terminal.number)
                 == ["0", "0.123", "1.23", "12.3", "123", "1,234", "1,234,567"])
-        #expect(Terminal.number(3) == "3")
+        #expect(
+            [3, 999.4, 999.7, 1_000, 9.996].map(Terminal.number) == ["3", "999", "1,000", "1,000", "10.0"])
+        #expect(Terminal.number(.infinity) == "–")
     }
 
     @Test("tables in documents are made anew between their marks, and the rest stays")

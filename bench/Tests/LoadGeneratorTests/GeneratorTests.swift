@@ -131,6 +131,15 @@ struct GeneratorTests {
         #expect(result.latency.milliseconds(50) > 200)
     }
 
+    @Test("a closed loop goes on past its time until it has sent its least number")
+    func leastNumber() throws {
+        let server = try ScriptedServer(answers: [String](repeating: Self.ok, count: 9))
+        let source = ListedRequests([Array("GET / HTTP/1.1\r\nHost: a\r\n\r\n".utf8)])
+        let load = Load(.closed(concurrency: 1), seconds: 0, eventsMin: 4)
+        let result = try Generator(port: server.port, source: source).run(load)
+        #expect(result.events == 4 && result.sent == 4)
+    }
+
     @Test("a server that is gone ends the load")
     func gone() throws {
         let result = try run([Self.ok], 50)
