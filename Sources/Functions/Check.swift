@@ -179,6 +179,8 @@ struct Meanings {
         switch error {
         case .notResolved:
             "\(origin.host) has no address here: see the name server and the network's DNS zones"
+        case .notConnected(.tooManyOpenFiles), .notConnected(.tooManyOpenFilesInSystem):
+            Explanation.moreDescriptors
         case .notConnected, .connectTimedOut:
             service == nil
                 ? "let the function reach \(origin.hostField): authorised networks of the control plane, a VPC "

@@ -31,6 +31,9 @@ struct Explanation: Sendable {
         return message
     }
 
+    /// What to do where no connection can be opened for want of descriptors.
+    static let moreDescriptors = "raise the limit of open files (ulimit -n)"
+
     private static func remedy(_ result: UpstreamResult, _ upstream: Upstream) -> String? {
         switch result.last {
         case .answer(let response):
@@ -45,6 +48,8 @@ struct Explanation: Sendable {
             default: return nil
             }
         case .failure(.notResolved): return "see the name server, and the DNS zones of the network"
+        case .failure(.notConnected(.tooManyOpenFiles)), .failure(.notConnected(.tooManyOpenFilesInSystem)):
+            return moreDescriptors
         case .failure(.notConnected), .failure(.connectTimedOut):
             return upstream.isCluster
                 ? "let the function reach the control plane: authorised networks, a VPC connection, or "

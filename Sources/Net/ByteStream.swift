@@ -104,12 +104,12 @@ public final class ByteStream {
                 // The usual case: writability or an error tells the outcome.
             }
         } catch {
-            throw .notConnected
+            throw .notConnected(error)
         }
         guard await stream.registration.waiter.wait(for: writable, until: deadline) else {
             throw .connectTimedOut
         }
-        if Socket.pendingError(of: stream.raw) != nil { throw .notConnected }
+        if let error = Socket.pendingError(of: stream.raw) { throw .notConnected(error) }
         return stream
     }
 

@@ -329,7 +329,7 @@ public final class HTTPClient: HTTPExchange {
         let limit = min(deadline, .after(milliseconds: Limits.connectTimeoutMilliseconds))
         let addresses = await resolver.addresses(of: origin.host, port: origin.port, deadline: limit)
         if addresses.isEmpty { throw limit.hasPassed ? .connectTimedOut : .notResolved }
-        var failure = HTTPClientError.notConnected
+        var failure = HTTPClientError.notResolved
         for (index, address) in addresses.enumerated() {
             let share = limit.remainingNanoseconds / UInt64(addresses.count - index)
             let turn = Deadline(nanoseconds: EventLoop.shared.nowNanoseconds + share)

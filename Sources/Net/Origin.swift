@@ -126,8 +126,9 @@ extension HTTPExchange {
 public enum HTTPClientError: Error, Equatable, Sendable {
     /// No address for the host name.
     case notResolved
-    /// No address could be connected to: refused, unreachable, or reset before the connection stood.
-    case notConnected
+    /// No address could be connected to, for what the kernel says of the last: refused, unreachable, or reset
+    /// before the connection was established; or no descriptor was left for it.
+    case notConnected(Errno)
     /// The connection, its TLS handshake included, was not established in time.
     case connectTimedOut
     /// The certificate was not what it must be. The text is OpenSSL's reason.
@@ -151,7 +152,7 @@ extension HTTPClientError: CustomStringConvertible {
     public var description: String {
         switch self {
         case .notResolved: "the host name has no address"
-        case .notConnected: "the connection was refused"
+        case .notConnected(let error): "no connection: \(error)"
         case .connectTimedOut: "the connection was not established in time"
         case .notVerified(let reason): "the certificate is not trusted: \(reason)"
         case .handshakeFailed(let reason): "the TLS handshake failed: \(reason)"

@@ -10,6 +10,13 @@ public struct Errno: Error, Equatable, Hashable, Sendable, CustomStringConvertib
         self.code = code
     }
 
+    /// Nobody listens there (`ECONNREFUSED`).
+    public static let connectionRefused = Errno(ECONNREFUSED)
+    /// The process has as many descriptors as it may (`EMFILE`).
+    public static let tooManyOpenFiles = Errno(EMFILE)
+    /// The machine has (`ENFILE`).
+    public static let tooManyOpenFilesInSystem = Errno(ENFILE)
+
     /// The error of the call that has just failed on this thread.
     static var current: Errno { Errno(errno) }
 

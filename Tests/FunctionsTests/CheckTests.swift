@@ -174,7 +174,8 @@ struct CheckTests {
         #expect(try await !findings().findings.contains { $0.what == "push keys" })
         #expect(try await findings(.eventHandler, push).findings.contains { $0.what == "push keys" })
         for answer: Result<HTTPResponse, HTTPClientError> in [
-            .failure(.notConnected), .success(.json(403, "{}")), .success(.json(404, "{}")),
+            .failure(.notConnected(.connectionRefused)), .success(.json(403, "{}")),
+            .success(.json(404, "{}")),
         ] {
             let failed = try await failed(.eventHandler, push, instead: [("/oauth2/v3/certs", answer)])
             #expect(failed.map(\.what) == ["push keys"])
@@ -212,15 +213,19 @@ struct CheckTests {
         #expect(failed.first?.detail.contains("datetime, event") == true)
     }
 
-    @Test("no address, no connection and no trust are three different remedies")
+    @Test("no address, no connection, no descriptor for one and no trust are four different remedies")
     func unreachable() async throws {
         var remedies: Set<String> = []
-        for error in [HTTPClientError.notResolved, .notConnected, .notVerified("self-signed")] {
+        let errors: [HTTPClientError] = [
+            .notResolved, .notConnected(.connectionRefused), .notConnected(.tooManyOpenFiles),
+            .notVerified("self-signed"),
+        ]
+        for error in errors {
             let failed = try await failed(instead: [("GET /bigquery", .failure(error))])
             let remedy = try #require(failed.first?.remedy)
             remedies.insert(remedy)
         }
-        #expect(remedies.count == 3)
+        #expect(remedies.count == 4)
     }
 
     @Test("without a token one line says so, and nothing is asked")

@@ -90,7 +90,8 @@ struct MetricsTests {
             metrics.count(.question, .dispatched, .init(all: 1))
             metrics.count(.heartbeat, .notStored, .init(all: 1))
             metrics.attempted(.kubernetesCreate, AttemptOutcome(status: 503), nanoseconds: 5)
-            metrics.attempted(.kubernetesCreate, AttemptOutcome(.notConnected), nanoseconds: 5)
+            metrics.attempted(
+                .kubernetesCreate, AttemptOutcome(.notConnected(.connectionRefused)), nanoseconds: 5)
             metrics.attempted(.kubernetesCreate, AttemptOutcome(status: 201), nanoseconds: 5)
             metrics.called(.kubernetesCreate, .done, attempts: 3)
             metrics.called(.pubSub, .unavailable, attempts: 0)

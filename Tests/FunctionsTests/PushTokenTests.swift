@@ -141,7 +141,8 @@ struct PushTokenTests {
     @Test("keys that cannot be had decide nothing: the push is to be delivered again")
     func noKeys() async throws {
         for answer in [
-            .failure(.notConnected), .success(.json(404, "{}")), .success(.json(200, "[]")),
+            .failure(.notConnected(.connectionRefused)), .success(.json(404, "{}")),
+            .success(.json(200, "[]")),
             .success(.json(200, #"{"keys":[]}"#)),
         ] as [Result<HTTPResponse, HTTPClientError>] {
             let verdict = try await Self.verdicts([PushTokens.token()]) { _ in answer }.verdicts[0]

@@ -113,7 +113,7 @@ struct UpstreamTests {
     @Test("a cluster that cannot be reached is asked for anew once, and the request goes to the new endpoint")
     func renewedOrigin() async throws {
         let (result, hosts, renewals) = try await LoopSupport.run {
-            let bench = Bench([.failure(.notConnected), Self.answer(201)])
+            let bench = Bench([.failure(.notConnected(.connectionRefused)), Self.answer(201)])
             var renewals = 0
             let result = await bench.call(.kubernetesCreate) { _ in
                 renewals += 1

@@ -171,7 +171,9 @@ final class HostileUpstream: HTTPExchange {
 
     private func answer(_ form: UpstreamForm, _ request: HTTPRequest) throws(HTTPClientError) -> HTTPResponse
     {
-        if chance.below(60) == 0 { throw chance.pick([.connectionLost, .notConnected, .timedOut]) }
+        if chance.below(60) == 0 {
+            throw chance.pick([.connectionLost, .notConnected(.connectionRefused), .timedOut])
+        }
         if chance.below(40) == 0 { return hostile(form) }
         switch form {
         case .token:

@@ -120,7 +120,9 @@ extension SocketTests {
                 await server.close()
                 for scheme in [Origin.Scheme.http, .https] {
                     let error = await HTTPClient().outcome(to: server.origin(scheme: scheme)).error
-                    #expect(error == .notConnected)
+                    // Reset, where the kernel had the connection before the listener was closed.
+                    let expected = [ECONNREFUSED, ECONNRESET].map { HTTPClientError.notConnected(Errno($0)) }
+                    #expect(error.map(expected.contains) == true)
                 }
             }
         }

@@ -172,7 +172,7 @@ enum Faults {
             faults.append(Fault(call: call, title: title, effect: effect, ending: ending))
         }
         add("name not resolved", .failure(.notResolved))
-        add("connection refused", .failure(.notConnected))
+        add("connection refused", .failure(.notConnected(.connectionRefused)))
         add("connection timed out", .silence(.connectTimedOut))
         add("too many wait for a connection", .failure(.overloaded))
         if !call.isMetadata {

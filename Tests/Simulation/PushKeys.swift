@@ -95,7 +95,7 @@ enum PushKeys {
         ) async throws(HTTPClientError) -> HTTPResponse {
             asked += 1
             await EventLoop.shared.sleep(until: .after(milliseconds: 5))
-            guard let issued else { throw .notConnected }
+            guard let issued else { throw .notConnected(.connectionRefused) }
             return PushTokens.keySet(issued)
         }
 

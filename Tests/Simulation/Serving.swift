@@ -187,12 +187,14 @@ extension World {
             guard let place = places.all.last(where: { $0.host == origin.host }) else {
                 violate("a request goes to \(origin.host), which never was the cluster")
                 return Answered(
-                    row: Faults.naturalIndex(call, "moved: refused"), result: .failure(.notConnected),
+                    row: Faults.naturalIndex(call, "moved: refused"),
+                    result: .failure(.notConnected(.connectionRefused)),
                     isMoved: true)
             }
             if !place.isTakenOver {
                 return Answered(
-                    row: Faults.naturalIndex(call, "moved: refused"), result: .failure(.notConnected),
+                    row: Faults.naturalIndex(call, "moved: refused"),
+                    result: .failure(.notConnected(.connectionRefused)),
                     isMoved: true)
             }
         } else if case .certificateAuthority(let authority) = origin.trust,

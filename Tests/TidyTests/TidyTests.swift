@@ -16,7 +16,7 @@ struct TidyTests {
         #expect(Self.bench.count > 20)
     }
 
-    @Test("no file is longer than 500 lines, no line than 110 columns, of Python than 120, but with a text in it")
+    @Test("no file is over 500 lines, no line over 110 columns, of Python over 120, but with a text in it")
     func sizes() {
         for path in Self.swift + Self.c + Self.tests + Self.bench {
             let lines = SourceTree.lines(path)
