@@ -72,6 +72,12 @@ final class ChildProcess {
 
     private func endGroup() { Glibc.kill(-process, SIGKILL) }
 
+    /// How it ended, where that was not by itself with 0; nil while it runs.
+    ///
+    /// Asked to end by SIGTERM it is to end by itself: one that leaves that to the signal has ended in the
+    /// middle of whatever it did.
+    var fault: String? { status == nil || status == 0 ? nil : ending }
+
     /// How it ended, for people.
     var ending: String {
         guard let status else { return "is running" }

@@ -61,6 +61,9 @@ final class Cloud {
     /// The variables with which a function talks to this cloud.
     func environment(_ function: Function) -> [String: String] { environments[function.rawValue] ?? [:] }
 
+    /// Its processes.
+    var tree: ProcessTree { program.tree }
+
     // MARK: Control
 
     @discardableResult

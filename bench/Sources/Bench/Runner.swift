@@ -9,6 +9,8 @@ final class Runner {
     private let logs: String?
     private(set) var result: BenchmarkResult
     private(set) var hasFailed = false
+    /// Of the scenario that is run: the rounds of each target in which others were at work, by their share.
+    private var disturbed: [String: [Double]] = [:]
     /// Told after each scenario.
     var finished: (Scenario, BenchmarkResult) -> Void = { _, _ in }
 
@@ -29,27 +31,77 @@ final class Runner {
         }
     }
 
+    /// The order of the targets in a round: each begins one further on, so that none is always the first, nor
+    /// always after the same one.
+    static func order(of count: Int, round: Int) -> [Int] {
+        (0..<count).map { ($0 + round - 1) % count }
+    }
+
     private func measure(_ experiment: Experiment) {
         var sessions = programs.map { Session($0, experiment.function, cloud: cloud, logs: logs) }
         sessions = sessions.filter { session in
-            attempt(experiment, session) { try experiment.warmUp(session) }
-        }
-        for round in 1...experiment.rounds {
-            sessions = sessions.filter { session in
-                attempt(experiment, session) {
-                    try cloud.forget()
-                    var measurement = Measurement(
-                        scenario: experiment.scenario.name, target: session.program.name, round: round)
-                    try experiment.measure(session, &measurement)
-                    result.measurements.append(measurement)
-                }
+            attempt(experiment, session) {
+                // The events of all targets have the same numbers: else these are redeliveries of the last one's.
+                try cloud.forget()
+                try experiment.warmUp(session)
             }
         }
+        for round in 1...experiment.rounds {
+            let turns = Self.order(of: sessions.count, round: round).map { sessions[$0] }
+            let failed = turns.filter { session in
+                !attempt(experiment, session) { try measure(experiment, session, round) }
+            }
+            sessions = sessions.filter { session in !failed.contains { $0 === session } }
+        }
         for session in sessions { _ = attempt(experiment, session) { try session.stop() } }
+        remarkForeignLoad(experiment.scenario)
+    }
+
+    private func measure(_ experiment: Experiment, _ session: Session, _ round: Int) throws {
+        try cloud.forget()
+        session.round = round
+        var measurement = Measurement(
+            scenario: experiment.scenario.name, target: session.program.name, round: round)
+        let before = ForeignLoad.Reading(of: trees(session), isFirst: true)
+        try experiment.measure(session, &measurement)
+        let after = ForeignLoad.Reading(of: trees(session), isFirst: false)
+        if let before, let after, let foreign = ForeignLoad(from: before, to: after) {
+            measurement.foreignShare = foreign.share
+            if foreign.isWorthARemark { disturbed[session.program.name, default: []].append(foreign.share) }
+        }
+        result.measurements.append(measurement)
+    }
+
+    private func trees(_ session: Session) -> [ProcessTree] {
+        [cloud.tree] + (session.process.map { [$0.tree] } ?? [])
+    }
+
+    private func remarkForeignLoad(_ scenario: Scenario) {
+        for program in programs {
+            guard let shares = disturbed[program.name], let most = shares.max() else { continue }
+            let count = result.rounds(of: scenario.name, target: program.name).count
+            result.remarks.append(
+                "\(scenario.name), \(program.name): others were at work on the machine in \(shares.count) of "
+                    + "\(count) rounds, up to \(Terminal.number((most * 100).rounded())) % of a processor")
+        }
+        disturbed = [:]
+    }
+
+    /// A process that has not ended as it should is an error of the last round that it served.
+    private func note(_ faults: [(round: Int, text: String)], of session: Session, in scenario: String) {
+        for fault in faults {
+            let round = fault.round == 0 ? "warm-up" : "round \(fault.round)"
+            result.remarks.append("\(scenario), \(session.program.name), \(round): it \(fault.text)")
+            let index = result.measurements.lastIndex {
+                $0.scenario == scenario && $0.target == session.program.name && $0.round == fault.round
+            }
+            if let index { result.measurements[index].add(error: fault.text) }
+        }
     }
 
     /// A target that fails is left out of the rest of its scenario, and the result says so.
     private func attempt(_ experiment: Experiment, _ session: Session, _ work: () throws -> Void) -> Bool {
+        defer { note(session.takeFaults(), of: session, in: experiment.scenario.name) }
         do {
             try work()
             return true

@@ -16,6 +16,12 @@ final class Session {
     private(set) var port: UInt16 = 0
     private var kept: Generator?
     private var nextNumber = 1
+    /// The round that is measured; 0 before the first.
+    var round = 0
+    /// The last round for which the process did something.
+    private var lastRound = 0
+    /// Processes of this session that have not ended as they should, with the last round that each served.
+    private(set) var faults: [(round: Int, text: String)] = []
 
     init(_ program: Program, _ function: Function, cloud: Cloud, logs: String?) {
         self.program = program
@@ -37,6 +43,7 @@ final class Session {
         try stop()
         let started = try program.launch(function, cloud: cloud, logs: logs)
         process = started.process
+        lastRound = round
         port = started.port
         return started.process
     }
@@ -53,16 +60,28 @@ final class Session {
         return process
     }
 
-    func stop() throws {
+    /// Ends the process that is there, and looks at how it ended. The time from SIGTERM, in milliseconds.
+    @discardableResult
+    func stop() throws -> Double {
         kept = nil
         defer { process = nil }
-        try process?.terminate()
+        guard let process else { return 0 }
+        let milliseconds = try process.terminate()
+        if let fault = process.fault { faults.append((lastRound, fault)) }
+        return milliseconds
+    }
+
+    /// What has not ended as it should since this was asked last.
+    func takeFaults() -> [(round: Int, text: String)] {
+        defer { faults = [] }
+        return faults
     }
 
     /// The process that is there, or a new one. One that has ended by itself is not replaced: figures of a
     /// fresh process would stand where those of a used one should.
     func running() throws -> ChildProcess {
         guard let process else { return try start() }
+        lastRound = round
         if process.hasEnded { throw BenchError("\(program.name) \(process.ending) between two measurements") }
         return process
     }
@@ -212,6 +231,14 @@ extension Measurement {
         figures[.latencyMean] = result.latency.meanMilliseconds
         figures[.eventsPerSecond] = Double(events) / result.seconds
         figures[.errorShare] = Double(result.errorCount) / Double(max(1, events + result.errorCount)) * 100
+    }
+
+    /// Counts something that went wrong beside the answers.
+    mutating func add(error: String) {
+        errors[error, default: 0] += 1
+        if figures[.errorShare] == nil { return }
+        let count = errors.values.reduce(0, +)
+        figures[.errorShare] = Double(count) / Double(events + count) * 100
     }
 
     /// The memory of a process tree.

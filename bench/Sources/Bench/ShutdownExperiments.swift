@@ -28,11 +28,11 @@ enum ShutdownExperiments {
     }
 
     private static func measureIdle(_ session: Session, _ measurement: inout Measurement) throws {
-        let process = try session.start()
+        try session.start()
         let kept = try IdleConnections(idleConnections, of: session)
         Clock.sleep(milliseconds: 100)
         measurement.events = kept.count
-        measurement.figures[.exitTime] = try process.terminate()
+        measurement.figures[.exitTime] = try session.stop()
     }
 
     /// Sends SIGTERM after a while, and notes when the process has ended.
@@ -83,6 +83,8 @@ enum ShutdownExperiments {
         let result = try session.run(load, EventExperiments.source(.heartbeat, session), beside: ender)
         measurement.fill(result)
         measurement.figures[.exitTimeUnderLoad] = try ender.finish()
+        // It has ended: this looks at how.
+        try session.stop()
         measurement.figures[.unanswered] = Double(
             ["closed", "reset", "no answer"].reduce(0) { $0 + (result.errors[$1] ?? 0) })
         measurement.figures[.errorShare] = nil
