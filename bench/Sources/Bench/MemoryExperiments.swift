@@ -20,7 +20,9 @@ enum MemoryExperiments {
 
     private static func afterEvents(_ count: Int, isQuick: Bool, rounds: Int) -> Experiment {
         let title =
-            count == 0 ? "Memory of an idle process" : "Memory after \(count) heartbeats and questions"
+            count == 0
+            ? "Memory of an idle process, at rest"
+            : "Memory after \(count) heartbeats and questions, at rest"
         return Experiment(
             scenario: Scenario(
                 name: count == 0 ? "memory-idle" : "memory-after-\(count)", group: .memory, title: title,
@@ -58,7 +60,7 @@ enum MemoryExperiments {
         Experiment(
             scenario: Scenario(
                 name: "memory-\(idleConnections)-connections", group: .memory,
-                title: "Memory with \(idleConnections) kept connections, each after one answer",
+                title: "Memory with \(idleConnections) kept connections, each after one answer, at rest",
                 series: "connections",
                 axis: Scenario.Axis(name: "connections", value: Double(idleConnections))),
             rounds: rounds,
@@ -89,7 +91,7 @@ enum MemoryExperiments {
                 name: "memory-growth-\(late)", group: .memory,
                 title:
                     "Memory after \(late) events of mixed kinds and sizes, 10 % of upstream calls failing, "
-                    + "against that after \(early)", series: "growth",
+                    + "against that after \(early), both at rest", series: "growth",
                 axis: Scenario.Axis(name: "events", value: Double(late))),
             isQuick: false, rounds: 1,
             measure: { session, measurement in

@@ -1,7 +1,7 @@
 import LoadGenerator
 import Results
 
-/// Ten times as many events as can be handled: what is still handled, how soon the rest is refused, and how
+/// Ten times as many events as can be handled, up to a ceiling: what is still handled, how soon the rest is refused, and how
 /// soon all is well afterwards.
 ///
 /// Every upstream takes 50 ms here, so that capacity is bound by what waits and not by the processor, which
@@ -23,8 +23,9 @@ enum OverloadExperiments {
                 scenario: Scenario(
                     name: "overload", group: .overload,
                     title:
-                        "Heartbeats at 10 times the capacity, every upstream taking \(upstreamMilliseconds) ms",
-                    series: "heartbeat", axis: Scenario.Axis(name: "of capacity", value: factor)),
+                        "Heartbeats at \(Int(factor)) times the capacity, \(Int(offeredMax)) a second at most, every "
+                        + "upstream taking \(upstreamMilliseconds) ms",
+                    series: "heartbeat", axis: Scenario.Axis(name: "of capacity, at most", value: factor)),
                 rounds: effort.extent == .quick ? 3 : 5,
                 arrange: { try $0.setLatency(milliseconds: upstreamMilliseconds) },
                 warmUp: { session in
@@ -54,14 +55,14 @@ enum OverloadExperiments {
         let after = try session.run(closed, EventExperiments.source(.heartbeat, session))
         measurement.fill(flood)
         measurement.figures[.capacity] = capacity
-        measurement.figures[.offered] = Double(flood.sent) / seconds
+        measurement.figures[.offered] = offered
+        // Less than that where all connections wait for answers.
+        measurement.figures[.sent] = Double(flood.sent) / seconds
         measurement.figures[.goodput] = Double(flood.events) / seconds
         measurement.figures[.goodputShare] = Double(flood.events) / seconds / capacity * 100
         measurement.figures[.refusalsPerSecond] = Double(flood.refusals.count) / seconds
-        if flood.refusals.count > 0 {
-            measurement.figures[.refusalP50] = flood.refusals.milliseconds(50)
-            measurement.figures[.refusalP99] = flood.refusals.milliseconds(99)
-        }
+        measurement.figures[.refusalP50] = flood.refusals.percentile(50)
+        measurement.figures[.refusalP99] = flood.refusals.percentile(99)
         let connecting = Double(after.start - min(end, after.start)) / 1e6
         if let steps = recovery(after.timeline, capacity: capacity) {
             measurement.figures[.recovery] =

@@ -7,12 +7,16 @@ final class SlowClients: BackgroundWork {
     private static let intervalSeconds = 1.0
 
     private let port: UInt16
-    private var sockets: [Socket] = []
+    /// One for each client; nil where the server has refused it.
+    private var sockets: [Socket?] = []
     private var next = 0
     private let step: UInt64
     private(set) var due: UInt64
-    /// How many the server has ended so far; each was replaced.
-    private(set) var replaced = 0
+    /// How often the server has ended a client so far; each is replaced, at once or where that is refused a
+    /// second later.
+    private(set) var ended = 0
+    /// How often it has refused one in another's place.
+    private(set) var refused = 0
 
     init(count: Int, port: UInt16) throws {
         precondition(count > 0, "slow clients are some")
@@ -22,7 +26,7 @@ final class SlowClients: BackgroundWork {
         while sockets.count < count { sockets.append(try open()) }
     }
 
-    deinit { for socket in sockets { socket.abort() } }
+    deinit { for socket in sockets { socket?.abort() } }
 
     private func open() throws -> Socket {
         let socket = try Socket(port: port, blocking: true)
@@ -35,13 +39,13 @@ final class SlowClients: BackgroundWork {
         due = max(due + step, now)
         let index = next
         next = (next + 1) % sockets.count
-        if isAlive(sockets[index], drips: index % 2 == 0) { return }
-        sockets[index].abort()
-        replaced += 1
-        // A refused connection is tried again in a second: the old socket's number is taken by nothing till
-        // then.
-        if let socket = try? open() { sockets[index] = socket } else { sockets.remove(at: index) }
-        if next >= sockets.count { next = 0 }
+        if let socket = sockets[index] {
+            if isAlive(socket, drips: index % 2 == 0) { return }
+            socket.abort()
+            ended += 1
+        }
+        sockets[index] = try? open()
+        if sockets[index] == nil { refused += 1 }
     }
 
     private func isAlive(_ socket: Socket, drips: Bool) -> Bool {

@@ -44,14 +44,18 @@ enum Terminal {
         case .coldStart: [.firstAnswer, .firstRow, .firstJob]
         case .memory:
             [
-                .proportionalMemory, .anonymousMemory, .residentMemory, .memoryPerConnection,
-                .anonymousMemoryGrowth,
-                .descriptorGrowth, .binarySize,
+                .proportionalMemory, .anonymousMemory, .residentMemory, .peakMemory, .memoryPerConnection,
+                .anonymousMemoryGrowth, .descriptorGrowth, .binarySize,
             ]
         case .faults:
             [.latencyP50, .latencyP99, .latencyP999, .eventsPerSecond, .upstreamCallsPerEvent, .errorShare]
-        case .slowClients: [.latencyP50, .latencyP99, .latencyP99Alone, .latencyP99Ratio, .cpuPerEvent]
-        case .overload: [.capacity, .offered, .goodput, .goodputShare, .refusalP50, .refusalP99, .recovery]
+        case .slowClients:
+            [
+                .latencyP50, .latencyP99, .latencyP99Alone, .latencyP99Ratio, .cpuPerEvent,
+                .slowClientsReplaced,
+            ]
+        case .overload:
+            [.capacity, .offered, .sent, .goodput, .goodputShare, .refusalP50, .refusalP99, .recovery]
         case .shutdown: [.exitTime, .exitTimeUnderLoad, .unanswered]
         }
     }

@@ -44,7 +44,8 @@ enum TroubleExperiments {
                 let slow = try SlowClients(count: slowClients, port: session.port)
                 let source = try EventExperiments.source(.heartbeat, session)
                 try session.measure(load, source, into: &measurement, beside: slow)
-                let p99 = alone.latency.milliseconds(99)
+                measurement.figures[.slowClientsReplaced] = Double(slow.ended + slow.refused)
+                guard let p99 = alone.latency.percentile(99) else { return }
                 measurement.figures[.latencyP99Alone] = p99
                 measurement.figures[.latencyP99Ratio] = measurement.figures[.latencyP99].map { $0 / p99 }
             })

@@ -94,7 +94,7 @@ package enum Figure: String, Codable, CaseIterable, CodingKeyRepresentable, Send
         case .recovery: ("recovery", .milliseconds, .lower)
         case .latencyP99Alone: ("p99 alone", .milliseconds, .lower)
         case .latencyP99Ratio: ("p99 beside, over alone", .ratio, .lower)
-        case .slowClientsReplaced: ("slow clients ended by it", .count, nil)
+        case .slowClientsReplaced: ("slow clients ended or refused", .count, nil)
         case .exitTime: ("SIGTERM to exit, idle", .milliseconds, .lower)
         case .exitTimeUnderLoad: ("SIGTERM to exit, under load", .milliseconds, .lower)
         case .unanswered: ("accepted and not answered", .count, .lower)
