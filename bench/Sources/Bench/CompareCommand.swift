@@ -17,9 +17,13 @@ struct CompareCommand: ParsableCommand {
     var all = false
 
     func run() throws {
-        Judgement.printComparison(
-            try ResultFile.read(URL(fileURLWithPath: before)),
-            try ResultFile.read(URL(fileURLWithPath: after)),
-            showsAll: all)
+        let earlier = try ResultFile.read(URL(fileURLWithPath: before))
+        let later = try ResultFile.read(URL(fileURLWithPath: after))
+        guard earlier.extent == later.extent else {
+            throw ValidationError(
+                "\(before) is of a \(earlier.extent.rawValue) run and \(after) of a \(later.extent.rawValue) "
+                    + "one. Expected two of the same extent: their rounds are of different lengths")
+        }
+        Judgement.printComparison(earlier, later, showsAll: all)
     }
 }

@@ -3,24 +3,23 @@ import Results
 
 /// What a result says beside the goals, beside the other targets, and beside the last result that was kept.
 enum Judgement {
-    static func print(_ result: BenchmarkResult, results: String, goals: String) throws {
+    /// `previous` is what it is compared with.
+    static func print(_ result: BenchmarkResult, goals: [Goal], previous: BenchmarkResult?) {
         let own = result.targets[0].name
-        let all = try Goal.read(URL(fileURLWithPath: goals))
-        let outcomes = Goal.outcomes(all, of: own, in: result)
+        let outcomes = Goal.outcomes(goals, of: own, in: result)
         if !outcomes.isEmpty {
             Swift.print("\n\(own) beside the goals\n" + Terminal.table(outcomes.map(line)))
         }
-        let absent = Set(all.compactMap(\.reference)).subtracting(result.targets.map(\.name)).sorted()
+        let absent = Set(goals.compactMap(\.reference)).subtracting(result.targets.map(\.name)).sorted()
         if !absent.isEmpty {
             Swift.print("  goals that are ratios to \(absent.joined(separator: ", ")) need it in the run")
         }
         for target in result.targets.dropFirst() { printComparison(of: own, beside: target.name, in: result) }
-        guard let before = try ResultFile.newest(in: URL(fileURLWithPath: results), extent: result.extent)
-        else {
-            Swift.print("\nno \(result.extent.rawValue) result in \(results) to compare with")
+        guard let previous else {
+            Swift.print("\nno earlier \(result.extent.rawValue) result was kept to compare with")
             return
         }
-        printComparison(before, result)
+        printComparison(previous, result)
     }
 
     /// Prints what differs between two programs of one run, of what people look at first.
@@ -40,10 +39,11 @@ enum Judgement {
         let different = all.filter { $0.verdict != .same }
         Swift.print(
             "\nbeside \(before.commit) of \(before.date): \(all.count) figures, \(different.count) differ")
-        if before.machine.processor != after.machine.processor || before.machine.cores != after.machine.cores
-        {
+        if !before.machine.isLike(after.machine) {
+            let machine = before.machine
             Swift.print(
-                "  ! measured on another machine: \(before.machine.processor), \(before.machine.cores) cores")
+                "  ! measured on another machine: \(machine.processor), \(machine.cores) cores, "
+                    + "\(machine.memoryMebibytes) MiB, \(machine.kernel), \(machine.system)")
         }
         let shown = showsAll ? all : different
         if !shown.isEmpty { Swift.print(Terminal.table(shown.map(line))) }

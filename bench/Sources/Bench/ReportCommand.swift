@@ -27,27 +27,35 @@ struct ReportCommand: ParsableCommand {
 
     func run() throws {
         let found = try ResultFile.read(URL(fileURLWithPath: result))
-        let previous = try before.map { try ResultFile.read(URL(fileURLWithPath: $0)) }
-        try Self.write(
-            found, to: output, goals: goals, previous: previous ?? Self.newest(in: results, beside: found))
+        let goals = try Goal.read(URL(fileURLWithPath: goals))
+        try Self.write(found, to: output, goals: goals, previous: previous(of: found))
         print(output)
+    }
+
+    /// The result that was named, or the newest kept one that is older and of the same extent: a round of a
+    /// full run is longer than one of a quick run.
+    private func previous(of found: BenchmarkResult) throws -> BenchmarkResult? {
+        guard let before else {
+            return try ResultFile.newest(
+                in: URL(fileURLWithPath: results), extent: found.extent, before: found.date)
+        }
+        let named = try ResultFile.read(URL(fileURLWithPath: before))
+        guard named.extent == found.extent, named.date < found.date else {
+            throw ValidationError(
+                "\(before) is of a \(named.extent.rawValue) run of \(named.date). Expected one of a "
+                    + "\(found.extent.rawValue) run before \(found.date)")
+        }
+        return named
     }
 
     /// Draws a result into a file.
     static func write(
-        _ result: BenchmarkResult, to output: String, goals: String, previous: BenchmarkResult?
+        _ result: BenchmarkResult, to output: String, goals: [Goal], previous: BenchmarkResult?
     ) throws {
-        let page = Page.html(
-            of: result, goals: try Goal.read(URL(fileURLWithPath: goals)), previous: previous)
+        let page = Page.html(of: result, goals: goals, previous: previous)
         let file = URL(fileURLWithPath: output)
         try FileManager.default.createDirectory(
             at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
         try Data(page.utf8).write(to: file, options: .atomic)
-    }
-
-    /// The newest kept result of the same extent; a kept result is not compared with itself.
-    static func newest(in results: String, beside result: BenchmarkResult) throws -> BenchmarkResult? {
-        let newest = try ResultFile.newest(in: URL(fileURLWithPath: results), extent: result.extent)
-        return newest == result ? nil : newest
     }
 }

@@ -50,13 +50,16 @@ struct RunCommand: ParsableCommand {
             }
             return
         }
+        // Both are read first: a mistake in them is to cost no run.
+        let goals = try Goal.read(URL(fileURLWithPath: goals))
+        let previous = try ResultFile.newest(
+            in: URL(fileURLWithPath: results), extent: extent, before: Surroundings.date)
         let result = try measure(experiments, extent)
         try Outputs.write(result.result, to: URL(fileURLWithPath: output))
         try ReportCommand.write(
-            result.result, to: "\(output)/report.html", goals: goals,
-            previous: ReportCommand.newest(in: results, beside: result.result))
+            result.result, to: "\(output)/report.html", goals: goals, previous: previous)
         print("\n\(output)/result.json, \(output)/report.html")
-        try Judgement.print(result.result, results: results, goals: goals)
+        Judgement.print(result.result, goals: goals, previous: previous)
         if result.hasFailed { throw ExitCode(1) }
     }
 

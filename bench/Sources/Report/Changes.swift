@@ -10,9 +10,7 @@ enum Changes {
             "Beside commit \(previous.commit) of \(Page.day(previous.date)): of \(all.count) figures "
             + (changed.isEmpty ? "none differs" : "\(changed.count) differ")
             + " by more than the rounds and 5\u{202F}%."
-        if previous.machine.processor != result.machine.processor
-            || previous.machine.cores != result.machine.cores
-        {
+        if !previous.machine.isLike(result.machine) {
             text += " It was measured on another machine: \(Page.machine(previous.machine))."
         }
         let lead = Markup.text("p", text)

@@ -54,7 +54,7 @@ package enum Page {
         let names = targets.all.map { targets.key($0.number, $0.name) }.joined(separator: " ")
         let facts =
             "Commit \(result.commit), \(day(result.date)), \(result.extent.rawValue) run. "
-            + "\(machine(result.machine)), \(result.machine.kernel), \(result.machine.system). "
+            + "\(machine(result.machine)). "
             + "The programs took turns; what is shown are medians of the rounds."
         let remarks = result.remarks.map { Markup.text("li", $0) }
         return Markup.element(
@@ -69,6 +69,7 @@ package enum Page {
     static func machine(_ machine: Machine) -> String {
         "\(machine.processor), \(machine.cores) cores, "
             + NumberText.bytes(Double(machine.memoryMebibytes) * 1_048_576)
+            + ", \(machine.kernel), \(machine.system)"
     }
 
     /// A date of ISO 8601 without its seconds.

@@ -93,6 +93,13 @@ package struct Machine: Codable, Equatable, Sendable {
         self.system = system
         self.loadBefore = loadBefore
     }
+
+    /// Whether figures of the two can be compared: everything is the same but the load before the run.
+    package func isLike(_ other: Machine) -> Bool {
+        var other = other
+        other.loadBefore = loadBefore
+        return self == other
+    }
 }
 
 /// A program that was measured.

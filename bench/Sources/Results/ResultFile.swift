@@ -46,14 +46,22 @@ package enum ResultFile {
         try data.write(to: file, options: .atomic)
     }
 
-    /// The newest result that was kept, by the time at which it was measured.
-    package static func newest(in folder: URL, extent: BenchmarkResult.Extent? = nil) throws
-        -> BenchmarkResult?
-    {
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+    /// The newest result that was kept, by the time at which it was measured; of an extent, and older than a
+    /// date, where these are given. A folder that cannot be read is an error.
+    package static func newest(
+        in folder: URL, extent: BenchmarkResult.Extent? = nil, before date: String? = nil
+    ) throws -> BenchmarkResult? {
+        let names: [String]
+        do {
+            names = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+        } catch {
+            throw Unreadable(description: "\(folder.path): cannot be read. Expected a folder of results")
+        }
         return try names.filter { $0.hasSuffix(".json") }
             .map { try read(folder.appendingPathComponent($0)) }
             .filter { extent == nil || $0.extent == extent }
+            // Dates are written in one form, in UTC: as texts they are in the order of time.
+            .filter { result in date.map { result.date < $0 } ?? true }
             .max { $0.date < $1.date }
     }
 }

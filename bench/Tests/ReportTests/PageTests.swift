@@ -101,6 +101,12 @@ struct PageTests {
         #expect(same.contains("none differs") && !same.contains("<table"))
         let worse = Changes.section(Example.result(factor: 3), since: Example.result())
         #expect(worse.contains("✗ worse") && worse.contains("3.00\u{202F}×"))
+        #expect(!worse.contains("another machine"))
+        var updated = Example.result()
+        updated.machine.kernel = "Linux 5.10"
+        #expect(
+            Changes.section(Example.result(), since: updated).contains(
+                "another machine: A processor, 2 cores, 1\u{202F}GiB, Linux 5.10, Debian"))
     }
 }
 

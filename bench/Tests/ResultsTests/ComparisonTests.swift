@@ -91,6 +91,23 @@ enum Example {
     }
 }
 
+@Suite("Machines")
+struct MachineTests {
+    @Test("a machine is another when anything but its load is, its kernel too")
+    func isLike() {
+        let machine = Example.result(p50: [1], targets: ["a"]).machine
+        var busy = machine
+        busy.loadBefore = 9
+        #expect(machine.isLike(busy))
+        var updated = busy
+        updated.kernel = "Linux 6.2"
+        #expect(!machine.isLike(updated))
+        var larger = machine
+        larger.memoryMebibytes *= 2
+        #expect(!machine.isLike(larger))
+    }
+}
+
 @Suite("Result files")
 struct ResultFileTests {
     private let folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
@@ -116,8 +133,15 @@ struct ResultFileTests {
         #expect(error?.description.hasSuffix("has format 99; expected 1") == true)
     }
 
+    @Test("a folder of results that is not there is an error that says what was expected")
+    func noFolder() {
+        let error = #expect(throws: ResultFile.Unreadable.self) { try ResultFile.newest(in: folder) }
+        #expect(error?.description == "\(folder.path): cannot be read. Expected a folder of results")
+    }
+
     @Test("the newest result of an extent is found, of one day the last; and none in an empty folder")
     func newest() throws {
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
         #expect(try ResultFile.newest(in: folder) == nil)
         var result = Example.result(p50: [1], targets: ["a"])
@@ -134,5 +158,11 @@ struct ResultFileTests {
         }
         #expect(try ResultFile.newest(in: folder, extent: .quick)?.commit == "b")
         #expect(try ResultFile.newest(in: folder)?.commit == "c")
+        func before(_ date: String) throws -> String? {
+            try ResultFile.newest(in: folder, extent: .quick, before: date)?.commit
+        }
+        #expect(try before("2025-01-02T09:00:00Z") == "z", "not itself")
+        #expect(try before("2025-01-02T00:00:00Z") == "d", "not a later one")
+        #expect(try before("2025-01-01T00:00:00Z") == nil)
     }
 }
