@@ -11,6 +11,9 @@ final class Runner {
     private(set) var hasFailed = false
     /// Of the scenario that is run: the rounds of each target in which others were at work, by their share.
     private var disturbed: [String: [Double]] = [:]
+    /// Of the scenario that is run: how processes of each target ended that did not as they should, and after
+    /// which rounds.
+    private var faults: [String: [String: [Int]]] = [:]
     /// Told after each scenario.
     var finished: (Scenario, BenchmarkResult) -> Void = { _, _ in }
 
@@ -54,6 +57,7 @@ final class Runner {
             sessions = sessions.filter { session in !failed.contains { $0 === session } }
         }
         for session in sessions { _ = attempt(experiment, session) { try session.stop() } }
+        remarkFaults(experiment.scenario)
         remarkForeignLoad(experiment.scenario)
     }
 
@@ -88,15 +92,31 @@ final class Runner {
     }
 
     /// A process that has not ended as it should is an error of the last round that it served.
-    private func note(_ faults: [(round: Int, text: String)], of session: Session, in scenario: String) {
-        for fault in faults {
-            let round = fault.round == 0 ? "warm-up" : "round \(fault.round)"
-            result.remarks.append("\(scenario), \(session.program.name), \(round): it \(fault.text)")
+    private func note(_ found: [(round: Int, text: String)], of session: Session, in scenario: String) {
+        let name = session.program.name
+        for fault in found {
+            faults[name, default: [:]][fault.text, default: []].append(fault.round)
             let index = result.measurements.lastIndex {
-                $0.scenario == scenario && $0.target == session.program.name && $0.round == fault.round
+                $0.scenario == scenario && $0.target == name && $0.round == fault.round
             }
             if let index { result.measurements[index].add(error: fault.text) }
         }
+    }
+
+    /// One remark for each way of ending, however often there was one: some scenarios start a process a round.
+    private func remarkFaults(_ scenario: Scenario) {
+        for program in programs {
+            for (text, rounds) in (faults[program.name] ?? [:]).sorted(by: { $0.key < $1.key }) {
+                result.remarks.append("\(scenario.name), \(program.name) \(Self.remark(text, rounds))")
+            }
+        }
+        faults = [:]
+    }
+
+    /// Round 0 is the warm-up.
+    static func remark(_ fault: String, _ rounds: [Int]) -> String {
+        let names = rounds.map { $0 == 0 ? "the warm-up" : "round \($0)" }
+        return "\(fault) instead of by itself with 0: after \(names.joined(separator: ", "))"
     }
 
     /// A target that fails is left out of the rest of its scenario, and the result says so.

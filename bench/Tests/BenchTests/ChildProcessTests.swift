@@ -1,4 +1,5 @@
 import Glibc
+import Results
 import Testing
 
 @testable import Bench
@@ -41,6 +42,27 @@ struct ChildProcessTests {
         let process = try start("exec sleep 20")
         #expect(process.fault == nil && process.ending == "is running")
         process.kill()
+    }
+}
+
+@Suite("Remarks")
+struct RemarkTests {
+    @Test("one way of ending is one remark, with the rounds after which it was seen")
+    func faults() {
+        #expect(
+            Runner.remark("was ended by signal 15", [0, 1, 2])
+                == "was ended by signal 15 instead of by itself with 0: after the warm-up, round 1, round 2")
+    }
+
+    @Test("an error beside the answers counts in their share, where there is one")
+    func share() {
+        var measurement = Measurement(scenario: "heartbeat-c1", target: "a", round: 1)
+        measurement.events = 3
+        measurement.add(error: "ended with 1")
+        #expect(measurement.errors == ["ended with 1": 1] && measurement.figures[.errorShare] == nil)
+        measurement.figures[.errorShare] = 0
+        measurement.add(error: "ended with 1")
+        #expect(measurement.errors == ["ended with 1": 2] && measurement.figures[.errorShare] == 40)
     }
 }
 
