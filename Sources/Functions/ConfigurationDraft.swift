@@ -72,7 +72,8 @@ struct ConfigurationDraft: Sendable {
             problems.append(
                 .init(wrong: "SSL_CERT_FILE", path, expected: "the path of a PEM file; this one \(error)"))
         }
-        if let metricsPort, metricsPort == port, metricsPort != 0 {
+        let isPortWrong = problems.contains { $0.name == "PORT" }
+        if let metricsPort, metricsPort == port, metricsPort != 0, !isPortWrong {
             problems.append(
                 .init(
                     "METRICS_PORT",
@@ -95,13 +96,17 @@ struct ConfigurationDraft: Sendable {
             }
         }
         let domain = universeDomain ?? credentials?.universeDomain ?? Universe.standard
-        if let own = credentials?.universeDomain, own != domain {
+        if let own = credentials?.ownUniverseDomain, own != domain {
             problems.append(
                 .init(
                     wrong: "GOOGLE_CLOUD_UNIVERSE_DOMAIN", domain,
                     expected: "\(own), which the credentials are for"))
         }
-        if let problem = projectProblem(credentials) { problems.append(problem) }
+        let isProjectWrong = problems.contains {
+            ["GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT"].contains($0.name)
+        }
+        if !isProjectWrong, let problem = projectProblem(credentials) { problems.append(problem) }
+        if let problem = loopProblem(credentials) { problems.append(problem) }
         guard problems.isEmpty else { return nil }
         return ServiceConfiguration(
             kind: kind, host: host, port: port, requestLimitMilliseconds: requestLimitSeconds * 1_000,
@@ -125,6 +130,16 @@ struct ConfigurationDraft: Sendable {
             "GOOGLE_CLOUD_PROJECT",
             "GOOGLE_CLOUD_PROJECT is not set, and neither \(name) nor the credentials name a project. "
                 + "Expected a project id")
+    }
+
+    /// A dead letter on the network's own topic would come back as an event, for ever.
+    private func loopProblem(_ credentials: Credentials?) -> ConfigurationError.Problem? {
+        guard let topic, let deadLetterTopic, topic.id == deadLetterTopic.id else { return nil }
+        let own = projectID ?? credentials?.projectID.flatMap { ProjectID($0) }
+        guard topic.project ?? own == deadLetterTopic.project ?? own else { return nil }
+        return .init(
+            wrong: "DEAD_LETTER_TOPIC_NAME", deadLetterTopic.text,
+            expected: "another topic than TWINED_SERVICES_TOPIC_NAME, where a dead letter would come back")
     }
 
     private static func problem(

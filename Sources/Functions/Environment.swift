@@ -8,7 +8,10 @@ public struct Environment: Sendable {
     public enum FileError: Error, Equatable, Sendable, CustomStringConvertible {
         /// There is none of that name.
         case notFound
-        /// It cannot be opened or read; the text is the system's reason.
+        /// It may be there, behind a directory that is none or may not be entered; the text is the system's
+        /// reason.
+        case unreachable(String)
+        /// It is there, and cannot be opened or read; the text is the system's reason.
         case unreadable(String)
         /// It is a directory, a pipe, a device.
         case notAFile
@@ -19,6 +22,7 @@ public struct Environment: Sendable {
         public var description: String {
             switch self {
             case .notFound: "does not exist"
+            case .unreachable(let reason): "cannot be reached: \(reason)"
             case .unreadable(let reason): "cannot be read: \(reason)"
             case .notAFile: "is not a file"
             case .tooLarge: "is larger than any credentials"
@@ -69,11 +73,13 @@ public struct Environment: Sendable {
     private static func read(_ path: String) -> Result<[UInt8], FileError> {
         // Not blocking: a pipe without a writer must not hold the program.
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        var status = stat()
         guard descriptor >= 0 else {
-            return .failure(errno == ENOENT ? .notFound : .unreadable(reason(errno)))
+            if errno == ENOENT { return .failure(.notFound) }
+            let reason = reason(errno)
+            return .failure(unsafe stat(path, &status) == 0 ? .unreadable(reason) : .unreachable(reason))
         }
         defer { _ = close(descriptor) }
-        var status = stat()
         guard unsafe fstat(descriptor, &status) == 0 else { return .failure(.unreadable(reason(errno))) }
         guard status.st_mode & S_IFMT == S_IFREG else { return .failure(.notAFile) }
         guard status.st_size <= ServiceLimits.credentialsBytesMax else { return .failure(.tooLarge) }

@@ -96,6 +96,7 @@ struct Question: Sendable {
 enum Undispatchable: Error, Equatable, CustomStringConvertible {
     case questionUUID
     case recipient
+    case imageNameTooLong
     /// The attribute's name.
     case quantity(String)
     /// The option of the Job's command.
@@ -108,6 +109,8 @@ enum Undispatchable: Error, Equatable, CustomStringConvertible {
         case .questionUUID:
             "The question's UUID cannot name a Kubernetes Job: at most 54 of a-z, 0-9 and hyphens."
         case .recipient: "The recipient is not a service revision of the form namespace/name:tag."
+        case .imageNameTooLong:
+            "The recipient's image would have a name of more than 255 characters behind the registry's host."
         case .quantity(let name):
             "The attribute \(name) is not a Kubernetes quantity such as 500m, 2 or 256Mi."
         case .argumentTooLong(let option): "What \(option) would hold is longer than 131,071 bytes."

@@ -25,6 +25,8 @@ enum EventLimits {
 
     /// The token of a push, 401: one of Google's has about 900 bytes.
     static let pushTokenBytesMax = 8_192
+    /// How far the clocks of who issues push tokens and of this machine may differ.
+    static let pushTokenLeewaySeconds: Int64 = 10
     /// One question for the issuer's keys, retries included.
     static let pushKeysMilliseconds: UInt64 = 10_000
     /// How soon the keys may be asked for again because a token names an unknown one.

@@ -21,11 +21,20 @@ struct Explanation: Sendable {
     /// repeat what was sent, and stay unsaid. So does one that holds anything that looks like it.
     @EventLoopActor
     private static func words(of response: HTTPResponse, token: AccessToken?) -> [UInt8]? {
-        guard [401, 403, 404].contains(response.status), response.body.count <= 65_536,
+        guard [401, 403, 404].contains(response.status) else { return nil }
+        return message(of: response, token: token)
+    }
+
+    /// What an error says, where it is one printable line of ASCII and holds nothing that looks like what was
+    /// sent: no token, no JSON.
+    @EventLoopActor
+    static func message(of response: HTTPResponse, token: AccessToken?) -> [UInt8]? {
+        guard response.body.count <= ServiceLimits.explainedBodyBytesMax,
             let root = try? JSONDocument(parsing: response.body).root,
             // Google's errors, and the Status of a Kubernetes API.
             let message = root["error"]?["message"]?.stringBytes ?? root["message"]?.stringBytes,
-            (1...500).contains(message.count), message.allSatisfy({ $0 >= 0x20 && $0 < 0x7F && $0 != 0x7B }),
+            (1...ServiceLimits.explanationBytesMax).contains(message.count),
+            message.allSatisfy({ $0 >= 0x20 && $0 < 0x7F && $0 != 0x7B }),
             !message.containsIgnoringCase("bearer"), token?.isNamed(in: message) != true
         else { return nil }
         return message

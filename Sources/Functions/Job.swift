@@ -43,6 +43,7 @@ extension Job {
     /// As above, with a template that is ready.
     init(of event: Event, template: JobTemplate) throws(Undispatchable) {
         let question = try Question(event)
+        guard question.recipient.nameLength <= template.revisionNameLengthMax else { throw .imageNameTooLong }
         self.question = question.uuid
         eventUUID = Array(event.uuid)
         var body: [UInt8] = []

@@ -29,11 +29,16 @@ struct JobTemplate: Sendable {
     private var pieces: [[UInt8]] = []
     /// What stands behind the last.
     private(set) var end: [UInt8] = []
+    /// The longest name of a revision that makes an image's name with the repository before it.
+    let revisionNameLengthMax: Int
     /// The length of all that is filled in already.
     private(set) var byteCount = 0
 
     /// The template of these settings.
     init(_ settings: JobSettings) {
+        // The registry's host and a slash do not count; the slash behind the repository does.
+        let path = settings.repositoryURL.text.utf8.drop { $0 != 0x2F }
+        revisionNameLengthMax = ServiceRevision.nameLengthMax - path.count
         // What a question asks for is always a string; a default that is a plain number is sent as one, as
         // ever.
         if let number = settings.defaultCPUs.integer {

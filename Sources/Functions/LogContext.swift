@@ -46,10 +46,8 @@ public struct LogContext: Sendable {
 
     private static func executionID(_ fields: HTTPFields) -> [UInt8] {
         guard let given = fields["function-execution-id"], !given.isEmpty else { return newExecutionID() }
-        return Array(given.prefix(executionIDBytesMax))
+        return Array(given.prefix(ServiceLimits.executionIDBytesMax))
     }
-
-    private static let executionIDBytesMax = 64
 
     /// Twelve digits and letters, as the functions-framework makes them.
     private static func newExecutionID() -> [UInt8] {

@@ -87,14 +87,17 @@ struct ServiceName: ProvenText {
 
 /// A revision that a question can be sent to: `namespace/name:tag`, both of `[a-z0-9]+(-[a-z0-9]+)*`.
 ///
-/// Its name is part of that of an image, which must not be longer than 255 characters: a Pod with a longer
-/// one is taken and never starts (NameTotalLengthMax of the grammar that container runtimes share).
+/// Its name is the end of an image's, which has at most 255 characters behind the registry's host: a Pod with
+/// a longer one is taken and never starts (the total length of the grammar that container runtimes share,
+/// https://github.com/distribution/reference).
 struct ServiceRevision: ProvenText {
     static let nameLengthMax = 255
 
     let text: String
     /// What follows the last colon.
     let tag: ImageTag
+    /// How many characters stand before that colon.
+    var nameLength: Int { text.utf8.count - 1 - tag.text.utf8.count }
 
     init?(_ bytes: some Collection<UInt8>) {
         // Neither a tag nor a hyphenated name holds a colon or a slash: a second one is refused there.

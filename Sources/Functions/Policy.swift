@@ -1,6 +1,6 @@
 /// Whom the program asks, and for what: each has its own rows in docs/RETRIES.md and its own retry budget.
 public enum Upstream: String, CaseIterable, Sendable {
-    /// The metadata server: token, project, universe domain.
+    /// The metadata server: token and project.
     case metadata
     /// OAuth's token endpoint, STS, impersonation, a URL that gives subject tokens, a push issuer's keys.
     case tokenEndpoint = "token endpoint"

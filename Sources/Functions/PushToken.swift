@@ -18,8 +18,6 @@ enum PushTokenFault: String, Error, Equatable, Sendable {
 /// The token of an authenticated push (https://cloud.google.com/pubsub/docs/authenticate-push-subscriptions):
 /// a JSON Web Token (RFC 7519) in its compact form, read but not yet believed.
 struct PushToken {
-    /// How far the clocks of Google and this machine may differ.
-    private static let leewaySeconds: Int64 = 10
     private static let issuers = ["https://accounts.google.com", "accounts.google.com"]
 
     /// Which of the issuer's keys signed it.
@@ -60,10 +58,14 @@ struct PushToken {
         else {
             throw .email
         }
-        guard let expiry = root["exp"]?.integer, Int64(expiry) > nowSeconds - Self.leewaySeconds else {
+        guard let expiry = root["exp"]?.integer,
+            Int64(expiry) > nowSeconds - EventLimits.pushTokenLeewaySeconds
+        else {
             throw .expired
         }
-        guard let issued = root["iat"]?.integer, Int64(issued) <= nowSeconds + Self.leewaySeconds else {
+        guard let issued = root["iat"]?.integer,
+            Int64(issued) <= nowSeconds + EventLimits.pushTokenLeewaySeconds
+        else {
             throw .notYetValid
         }
     }
@@ -122,7 +124,8 @@ final class PushVerifier {
     private var expiresNanoseconds: UInt64 = 0
     private var askedNanoseconds: UInt64 = 0
     private var question: Gate?
-    private var failure = "no keys yet"
+    /// Why the last question brought no keys; nil when it did.
+    private var failure: String? = "no keys yet"
 
     init(
         _ push: EventHandlerConfiguration.Push, caller: UpstreamCaller,
@@ -141,8 +144,13 @@ final class PushVerifier {
         } catch {
             return .refused(error)
         }
-        guard await loadKeys(for: token.keyID, deadline: deadline) else { return .undecided(failure) }
-        guard let key = keys[token.keyID] else { return .refused(.unknownKey) }
+        await loadKeys(for: token.keyID, deadline: deadline)
+        let isFresh = EventLoop.shared.nowNanoseconds < expiresNanoseconds
+        guard isFresh, let key = keys[token.keyID] else {
+            // That a key is none of the issuer's only the issuer can say.
+            if let failure { return .undecided(failure) }
+            return isFresh ? .refused(.unknownKey) : .undecided("the issuer's keys did not come in time")
+        }
         do throws(PushTokenFault) {
             try token.verify(key: key, push: push, nowSeconds: WallClock.now.seconds)
             return .accepted
@@ -153,20 +161,19 @@ final class PushVerifier {
 
     /// Gets the keys before the first push needs them.
     func warmUp(deadline: Deadline) async {
-        _ = await loadKeys(for: [], deadline: deadline)
+        await loadKeys(for: [], deadline: deadline)
     }
 
-    /// Whether keys are there that are not too old, asked for if need be.
-    private func loadKeys(for keyID: [UInt8], deadline: Deadline) async -> Bool {
+    /// Asks for keys where there are none that are fresh, or none of that name: then at most once a minute.
+    private func loadKeys(for keyID: [UInt8], deadline: Deadline) async {
         let now = EventLoop.shared.nowNanoseconds
         let isFresh = now < expiresNanoseconds
         let mayAsk =
             askedNanoseconds == 0
             || now - askedNanoseconds >= EventLimits.pushKeysPauseMilliseconds * 1_000_000
-        if isFresh, keys[keyID] != nil || !mayAsk { return true }
-        let gate = question ?? ask()
-        guard await gate.wait(until: deadline) else { return isFresh }
-        return EventLoop.shared.nowNanoseconds < expiresNanoseconds
+        if isFresh, keys[keyID] != nil { return }
+        guard let gate = question ?? (isFresh && !mayAsk ? nil : ask()) else { return }
+        if await !gate.wait(until: deadline) { failure = "the issuer's keys did not come in time" }
     }
 
     private func ask() -> Gate {
@@ -205,6 +212,7 @@ final class PushVerifier {
             return
         }
         keys = found
+        failure = nil
         let seconds =
             CacheControl.maxAgeSeconds(response.fields["cache-control"]) ?? EventLimits.pushKeysKeptSeconds
         let kept = min(max(seconds, EventLimits.pushKeysKeptSecondsMin), EventLimits.pushKeysKeptSecondsMax)

@@ -42,7 +42,7 @@ struct ServiceParts {
         token = AccessToken(
             credentials: configuration.credentials, absence: configuration.credentialsAbsence,
             environment: environment, caller: caller, log: log,
-            timing: .init(fetch: sharedQuestionMilliseconds))
+            timing: .init(fetchMilliseconds: sharedQuestionMilliseconds))
         project = ProjectLookup(
             known: configuration.projectID?.text, credentials: configuration.credentials, caller: caller,
             questionMilliseconds: sharedQuestionMilliseconds)

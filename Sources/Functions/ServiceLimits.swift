@@ -6,6 +6,12 @@ public enum ServiceLimits {
     public static let logLineBytesMax = 16_384
     /// One value of a line, before escaping, which can make it six times as long.
     public static let logValueBytesMax = 2_048
+    /// An error's message that is repeated in a line.
+    static let explanationBytesMax = 500
+    /// An error's body that is read for its message.
+    static let explainedBodyBytesMax = 65_536
+    /// An execution's id that a client gives.
+    static let executionIDBytesMax = 64
     /// Lines that standard error does not take at once; further ones are dropped and counted.
     public static let logBufferBytesMax = 262_144
     /// How long the end of the program waits for standard error to take what is held.
@@ -25,6 +31,10 @@ public enum ServiceLimits {
     public static let tokenRefreshAheadMilliseconds: UInt64 = 225_000
     /// How long a failed refresh of a token that still serves is not tried again.
     public static let tokenRefreshPauseMilliseconds: UInt64 = 10_000
+    /// How long before its expiry a token is not handed out any more: it has to travel.
+    static let tokenMarginMilliseconds: UInt64 = 10_000
+    /// One request to the metadata server, where GCE_METADATA_TIMEOUT says nothing.
+    static let metadataMilliseconds: UInt64 = 3_000
     /// The longest lifetime of a token that is believed.
     public static let tokenLifetimeMillisecondsMax: UInt64 = 86_400_000
 

@@ -103,7 +103,9 @@ struct AccessTokenTests {
     func refreshAhead() async throws {
         let (texts, fetches, after) = try await LoopSupport.run {
             let mint = Mint()
-            let source = mint.token(timing: .init(refreshAhead: 3_600_000, pause: 0, margin: 0))
+            let source = mint.token(
+                timing: .init(
+                    refreshAheadMilliseconds: 3_600_000, pauseMilliseconds: 0, marginMilliseconds: 0))
             var texts = [await Self.text(source)]
             mint.isHeld = true
             for _ in 0..<5 { texts.append(await Self.text(source)) }
@@ -134,7 +136,9 @@ struct AccessTokenTests {
     func failedRefresh() async throws {
         let (texts, fetches) = try await LoopSupport.run {
             let mint = Mint()
-            let source = mint.token(timing: .init(refreshAhead: 3_600_000, pause: 0, margin: 0))
+            let source = mint.token(
+                timing: .init(
+                    refreshAheadMilliseconds: 3_600_000, pauseMilliseconds: 0, marginMilliseconds: 0))
             var texts = [await Self.text(source)]
             mint.error = .failed("no")
             for _ in 0..<3 {

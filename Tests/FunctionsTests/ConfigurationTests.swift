@@ -259,6 +259,16 @@ struct ConfigurationTests {
         #expect(
             problems(["PUSH_SERVICE_ACCOUNT": "a@b"]).first?.hasPrefix("PUSH_AUDIENCE is not set") == true)
         #expect(problems(["METRICS_PORT": "8080"]).first?.hasPrefix("METRICS_PORT is \"8080\"") == true)
+        #expect(problems(["METRICS_PORT": "8080", "PORT": "99999"]).count == 1)
+        for topic in ["main.octue.twined.services", "projects/p-1/topics/main.octue.twined.services"] {
+            let same = [
+                "TWINED_SERVICES_TOPIC_NAME": "main.octue.twined.services", "DEAD_LETTER_TOPIC_NAME": topic,
+                "GOOGLE_CLOUD_PROJECT": "p-1",
+            ]
+            #expect(problems(same).first?.contains("another topic than TWINED_SERVICES_TOPIC_NAME") == true)
+            #expect(
+                problems(same.merging(["GOOGLE_CLOUD_PROJECT": "p-2"]) { $1 }).isEmpty == topic.contains("/"))
+        }
     }
 
     @Test("trust anchors that cannot be read are wrong")
@@ -324,6 +334,13 @@ struct ConfigurationTests {
             return
         }
         #expect(error.problems.map(\.name) == ["GOOGLE_CLOUD_UNIVERSE_DOMAIN"])
+        // A file that names no universe is for Google's own.
+        let silent = ["/key": TestFiles.object(TestFiles.serviceAccount)]
+        guard case .failure(let error) = read(.eventHandler, variables, files: silent) else {
+            Issue.record("another universe than Google's own is taken")
+            return
+        }
+        #expect(error.problems.map(\.name) == ["GOOGLE_CLOUD_UNIVERSE_DOMAIN"])
     }
 
     // MARK: Credentials
@@ -356,6 +373,7 @@ struct ConfigurationTests {
         }
         #expect(problems([:]) == ["GOOGLE_CLOUD_PROJECT"])
         #expect(problems(["GOOGLE_CLOUD_PROJECT": "p-1"]).isEmpty)
+        #expect(problems(["GOOGLE_CLOUD_PROJECT": "a b"]) == ["GOOGLE_CLOUD_PROJECT"])
         #expect(problems(["BIGQUERY_EVENTS_TABLE": "p-1.octue_twined.service-events"]).isEmpty)
     }
 

@@ -47,6 +47,20 @@ struct CredentialsTests {
         }
     }
 
+    @Test("gcloud's file behind a door that is closed is as good as none, a closed file is an error")
+    func closedDoors() throws {
+        for (error, isNone) in [
+            (.unreachable("Permission denied"), true), (.notAFile, true),
+            (.unreadable("Permission denied"), false),
+            (.tooLarge, false),
+        ] as [(Environment.FileError, Bool)] {
+            let environment = Environment(
+                variable: { ["HOME": "/root", "K_SERVICE": "f"][$0] }, file: { _ in .failure(error) })
+            let found = Result { try Credentials.find(in: environment) }
+            #expect(((try? found.get()) != nil) == isNone, "\(error)")
+        }
+    }
+
     @Test("a file that is named and not there is an error, not a reason to look elsewhere")
     func missingFile() throws {
         let error = #expect(throws: CredentialsError.self) {
@@ -142,9 +156,16 @@ struct CredentialsTests {
             "one that is not yours to set"
         ),
         (
+            "a source in AWS",
+            TestFiles.changing(
+                TestFiles.externalAccount, "credential_source",
+                to: #"{"environment_id": "aws1", "url": "http://169.254.169.254/latest/meta-data/iam"}"#),
+            "credential_source.environment_id is that of AWS"
+        ),
+        (
             "a source of another kind",
             TestFiles.changing(
-                TestFiles.externalAccount, "credential_source", to: #"{"environment_id": "aws1"}"#),
+                TestFiles.externalAccount, "credential_source", to: #"{"certificate": {}}"#),
             "credential_source has neither file nor url"
         ),
         (

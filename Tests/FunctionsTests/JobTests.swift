@@ -150,6 +150,21 @@ struct JobTests {
         #expect(throws: Undispatchable.self) { try Job(of: question, settings: try settings()) }
     }
 
+    @Test("an image's name may have 255 characters behind the registry's host, and not one more")
+    func imageName() throws {
+        let path = try settings().repositoryURL.text.drop { $0 != "/" }.dropFirst()
+        for (isTooLong, count) in [(false, 255), (true, 256)] {
+            let name = String(repeating: "a", count: count - path.count - "/octue/".count)
+            let question = try event(#"{"kind":"question"}"#, [("recipient", "octue/\(name):1.0.0")])
+            let make = { try Job(of: question, settings: try settings()) }
+            if isTooLong {
+                #expect(throws: Undispatchable.imageNameTooLong) { try make() }
+            } else {
+                #expect(throws: Never.self) { try make() }
+            }
+        }
+    }
+
     @Test("the Job's name is the question's, and its event is told by the uuid inside --attributes")
     func identity() throws {
         let job = try Job(

@@ -5,7 +5,7 @@ import TestSupport
 
 /// A day of the keys that prove push tokens: the issuer brings a new one, takes an old one back, is down.
 enum PushKeys {
-    /// One token that comes in, and what must come of it.
+    /// What comes in at a time, and what must come of it.
     private struct Step {
         let second: UInt64
         /// What the issuer says by then; nil while it is down.
@@ -14,12 +14,16 @@ enum PushKeys {
         let verdict: Expected
         /// How often the issuer has answered, or failed to, since the start.
         let asked: Int
+        /// How many such pushes come at once.
+        let times: Int
         let name: String
 
         init(
             _ name: String, _ second: UInt64, issued: [String]?, keyID: String, _ verdict: Expected,
-            asked: Int
+            asked: Int,
+            times: Int = 1
         ) {
+            self.times = times
             self.name = name
             self.second = second
             self.issued = issued
@@ -54,6 +58,9 @@ enum PushKeys {
         Step("kept while down", 1_300, issued: nil, keyID: "k2", .accepted, asked: 4),
         Step("old, and none new", 1_860, issued: nil, keyID: "k2", .undecided, asked: 7),
         Step("up again", 1_920, issued: ["k2"], keyID: "k2", .accepted, asked: 8),
+        Step("a new key, three times", 2_000, issued: ["k4"], keyID: "k4", .accepted, asked: 9, times: 3),
+        Step("nobody knows", 2_100, issued: nil, keyID: "k5", .undecided, asked: 12, times: 3),
+        Step("still nobody", 2_110, issued: nil, keyID: "k5", .undecided, asked: 12, times: 3),
     ]
 
     /// What was not as it must be.
@@ -74,15 +81,32 @@ enum PushKeys {
             let passed = (EventLoop.shared.nowNanoseconds - start) / 1_000_000
             await EventLoop.shared.sleep(until: .after(milliseconds: step.second * 1_000 - passed))
             issuer.issued = step.issued
-            var fields = HTTPFields()
-            let token = PushTokens.token(head: #"{"alg":"RS256","kid":"\#(step.keyID)"}"#)
-            fields.append("Authorization", Array("Bearer ".utf8) + token)
-            let verdict = await verifier.verify(fields, deadline: .after(milliseconds: 30_000))
-            if !step.verdict.matches(verdict) || issuer.asked != step.asked {
-                broken.append("second \(step.second), \(step.name): \(verdict), asked \(issuer.asked) times")
+            let verdicts = await verdicts(of: verifier, keyID: step.keyID, times: step.times)
+            if !verdicts.allSatisfy(step.verdict.matches) || issuer.asked != step.asked {
+                broken.append("second \(step.second), \(step.name): \(verdicts), asked \(issuer.asked) times")
             }
         }
         return broken
+    }
+
+    /// What the verifier says of that many pushes at once.
+    @EventLoopActor
+    private static func verdicts(
+        of verifier: PushVerifier, keyID: String, times: Int
+    ) async -> [PushVerifier.Verdict] {
+        var verdicts: [PushVerifier.Verdict] = []
+        let done = Gate()
+        for _ in 0..<times {
+            EventLoop.shared.start {
+                var fields = HTTPFields()
+                let token = PushTokens.token(head: #"{"alg":"RS256","kid":"\#(keyID)"}"#)
+                fields.append("Authorization", Array("Bearer ".utf8) + token)
+                verdicts.append(await verifier.verify(fields, deadline: .after(milliseconds: 30_000)))
+                if verdicts.count == times { done.open() }
+            }
+        }
+        _ = await done.wait(until: .after(milliseconds: 60_000))
+        return verdicts
     }
 
     @EventLoopActor

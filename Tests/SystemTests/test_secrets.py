@@ -118,7 +118,7 @@ def test_no_token_and_no_input_is_written_whatever_happens_to_an_event(start, ma
     answers = []
     for faults in [
         [], [{"service": "bigquery", "status": 503}], [{"service": "bigquery", "status": 403, "body": TOKEN}],
-        [{"service": "kubernetes", "status": 422, "bodyJSON": {"message": "no"}}],
+        [{"service": "kubernetes", "status": 422, "bodyJSON": {"message": f'denied: args[3]={{"a": "{DATA}"}}'}}],
         [{"service": "container", "status": 401}], [{"service": "kubernetes", "status": 401, "count": 2}],
         [{"service": "kubernetes", "garbage": TOKEN}], [{"service": "bigquery", "end": "reset"}],
         [{"service": "pubsub", "status": 400, "body": DATA}], [{"service": "bigquery", "preset": "row-invalid"}],

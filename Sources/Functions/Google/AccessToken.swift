@@ -44,16 +44,16 @@ public final class AccessToken {
         }
     }
 
-    /// The times of a token's life, in milliseconds; tests have their own.
+    /// The times of a token's life; tests have their own.
     struct Timing: Sendable {
         /// How long before its expiry a token is refreshed.
-        var refreshAhead = ServiceLimits.tokenRefreshAheadMilliseconds
+        var refreshAheadMilliseconds = ServiceLimits.tokenRefreshAheadMilliseconds
         /// How long after one fetch no refresh is begun.
-        var pause = ServiceLimits.tokenRefreshPauseMilliseconds
+        var pauseMilliseconds = ServiceLimits.tokenRefreshPauseMilliseconds
         /// One fetch, on behalf of all who wait.
-        var fetch = ServiceLimits.tokenFetchMilliseconds
+        var fetchMilliseconds = ServiceLimits.tokenFetchMilliseconds
         /// How long before its expiry a token is not handed out any more: it has to travel.
-        var margin: UInt64 = 10_000
+        var marginMilliseconds = ServiceLimits.tokenMarginMilliseconds
     }
 
     /// A fetch on its way, and what came of it.
@@ -138,12 +138,12 @@ public final class AccessToken {
         EventLoop.shared.start { [self] in
             let startNanoseconds = EventLoop.shared.nowNanoseconds
             let startSecond = WallClock.now.seconds
-            let fetched = await fetch(.after(milliseconds: timing.fetch))
+            let fetched = await fetch(.after(milliseconds: timing.fetchMilliseconds))
             switch fetched {
             case .success(let token): started.result = .success(hold(token, startNanoseconds, startSecond))
             case .failure(let error):
                 refreshPausedUntilNanoseconds =
-                    EventLoop.shared.nowNanoseconds + timing.pause * 1_000_000
+                    EventLoop.shared.nowNanoseconds + timing.pauseMilliseconds * 1_000_000
                 log.write(.warning, "no access token could be obtained") { line in
                     line.field("reason", error.description)
                     if let remedy { line.field("remedy", remedy) }
@@ -161,9 +161,10 @@ public final class AccessToken {
         generation += 1
         let token = Token(authorization: Array("Bearer ".utf8) + fetched.bytes, generation: generation)
         let lifetime = fetched.lifetimeMilliseconds
-        let life = lifetime > timing.margin ? lifetime - timing.margin : 0
+        let life = lifetime > timing.marginMilliseconds ? lifetime - timing.marginMilliseconds : 0
         let refreshAfter = max(
-            lifetime > timing.refreshAhead ? lifetime - timing.refreshAhead : 0, timing.pause)
+            lifetime > timing.refreshAheadMilliseconds ? lifetime - timing.refreshAheadMilliseconds : 0,
+            timing.pauseMilliseconds)
         held = Held(
             token: token, refreshFromNanoseconds: startNanoseconds + refreshAfter * 1_000_000,
             expiresNanoseconds: startNanoseconds + life * 1_000_000,

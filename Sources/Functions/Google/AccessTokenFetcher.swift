@@ -165,7 +165,8 @@ final class TokenFetcher {
     /// The `error` of an answer (RFC 6749 section 5.2), which is one of a few words: everything else stays
     /// unsaid.
     private static func errorCode(_ response: HTTPResponse) -> String {
-        guard response.body.count <= 65_536, let document = try? JSONDocument(parsing: response.body),
+        guard response.body.count <= ServiceLimits.explainedBodyBytesMax,
+            let document = try? JSONDocument(parsing: response.body),
             let code = document.root["error"]?.string, (1...64).contains(code.utf8.count),
             code.utf8.allSatisfy({ $0 &- 0x61 < 26 || $0 == UInt8(ascii: "_") })
         else { return "" }

@@ -70,12 +70,19 @@ public struct Credentials: Sendable {
         if let path = wellKnownPath(in: environment) {
             switch environment.contents(of: path) {
             case .success(let bytes): return try Credentials(parsing: bytes, file: path)
-            case .failure(.notFound): break  // The usual case on a server.
+            case .failure(.notFound), .failure(.unreachable), .failure(.notAFile): break
             case .failure(let error):
                 throw CredentialsError(file: path, field: nil, reason: error.description)
             }
         }
         return Credentials(metadataServer: try MetadataServer(in: environment))
+    }
+
+    /// The universe that the credentials are for; a file that names none is for Google's own. Nil for the
+    /// metadata server, which is not asked: what it gives is for the universe that the function runs in.
+    var ownUniverseDomain: String? {
+        if case .metadataServer = kind { return nil }
+        return universeDomain ?? Universe.standard
     }
 
     /// Where `gcloud auth application-default login` writes.

@@ -151,6 +151,9 @@ extension ExternalAccount {
     }
 
     private static func source(_ fields: CredentialsFields) throws(CredentialsError) -> Source {
+        if fields.member("environment_id") != nil {
+            throw fields.error("environment_id", "is that of AWS, whose tokens are not supported")
+        }
         let path = try fields.text("file")
         let text = try fields.text("url")
         switch (path, text) {

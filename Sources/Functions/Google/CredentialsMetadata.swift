@@ -40,7 +40,7 @@ public struct MetadataServer: Sendable {
 
     /// The time that GCE_METADATA_TIMEOUT gives in seconds; three of them where it is not set.
     static func timeoutMilliseconds(_ text: String?) -> UInt64? {
-        guard let text else { return 3_000 }
+        guard let text else { return ServiceLimits.metadataMilliseconds }
         guard (1...3).contains(text.utf8.count), text.utf8.allSatisfy(ASCII.isDigit),
             let seconds = UInt64(text),
             (1...600).contains(seconds)

@@ -68,7 +68,9 @@ final class Kubernetes {
             case .alreadyExists: return await identify(job, isQuota: false, answer, deadline, context)
             case .quotaExceeded: return await identify(job, isQuota: true, answer, deadline, context)
             case .undispatchable:
-                return .refused(status: answer.status ?? 0, message: Self.message(of: answer))
+                let message = answer.response.flatMap { Explanation.message(of: $0, token: token) }
+                return .refused(
+                    status: answer.status ?? 0, message: message.map { String(decoding: $0, as: UTF8.self) })
             default: return .failed(CallFailure(answer))
             }
         }
@@ -197,13 +199,5 @@ final class Kubernetes {
         HTTPRequest(
             method: method, target: target,
             fields: prepared.fields(authorization, hasBody: !body.isEmpty), body: body)
-    }
-
-    /// The `message` of the cluster's Status, bounded.
-    private static func message(of answer: UpstreamResult) -> String? {
-        guard let body = answer.response?.body, let status = try? JSONDocument(parsing: body).root,
-            let message = status["message"]?.string
-        else { return nil }
-        return String(decoding: Array(message.utf8.prefix(512)), as: UTF8.self)
     }
 }
