@@ -30,7 +30,12 @@ enum Judgement {
         let different = comparisons.filter { $0.verdict != .same }
         Swift.print(
             "\n\(reference), then \(own): \(comparisons.count) figures, \(different.count) differ\n"
-                + Terminal.table(different.map(line)))
+                + Terminal.table(
+                    different.map { comparison in
+                        let ratio = result.ratio(
+                            of: comparison.figure, scenario: comparison.scenario, target: own, to: reference)
+                        return line(comparison, ratio: ratio?.median)
+                    }))
     }
 
     /// Prints what differs between two runs.
@@ -46,7 +51,7 @@ enum Judgement {
                     + "\(machine.memoryMebibytes) MiB, \(machine.kernel), \(machine.system)")
         }
         let shown = showsAll ? all : different
-        if !shown.isEmpty { Swift.print(Terminal.table(shown.map(line))) }
+        if !shown.isEmpty { Swift.print(Terminal.table(shown.map { line($0, ratio: $0.ratio) })) }
     }
 
     private static func isHeadline(in result: BenchmarkResult) -> (Comparison) -> Bool {
@@ -65,11 +70,12 @@ enum Judgement {
         return [title, value, bound, outcome.isReached ? "reached" : "MISSED"]
     }
 
-    private static func line(_ comparison: Comparison) -> [String] {
+    /// `ratio` is that of the rounds where they are of one run and paired, else of the medians.
+    private static func line(_ comparison: Comparison, ratio: Double?) -> [String] {
         [
             "\(comparison.scenario) \(comparison.target)", comparison.figure.title,
             Terminal.spread(comparison.before), Terminal.spread(comparison.after),
-            comparison.ratio.map { "× \(Terminal.number($0))" } ?? "–",
+            ratio.map { "× \(Terminal.number($0))" } ?? "–",
             comparison.verdict == .same ? "" : comparison.verdict.rawValue,
         ]
     }
