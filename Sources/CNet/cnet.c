@@ -180,7 +180,12 @@ static void forget_stack(void) {
     (void)madvise((void *)(end - DEPTH), DEPTH, MADV_DONTNEED);
 }
 
-void cnet_give_back_pages(void *begin, size_t count) { (void)madvise(begin, count, MADV_DONTNEED); }
+void cnet_give_back_pages(void *begin, size_t count) {
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t from = ((uintptr_t)begin + page - 1) & ~(page - 1);
+    uintptr_t to = ((uintptr_t)begin + count) & ~(page - 1);
+    if (from < to) (void)madvise((void *)from, to - from, MADV_DONTNEED);
+}
 
 void cnet_give_back_memory(void) {
     return_memory_from(256 << 10, 1 << 20);

@@ -11,7 +11,6 @@ public final class HTTPClient: HTTPExchange {
     /// How many connections to one origin there may be: all that wait for one get it, as long as there are
     /// descriptors for all pools.
     let connectionsPerOriginMax: Int
-    private var isSweeping = false
     /// Connections opened so far, for metrics and tests.
     public private(set) var connectionsOpened = 0
 
@@ -202,6 +201,8 @@ public final class HTTPClient: HTTPExchange {
         var machine: ConnectionPoolStateMachine<Connection>
         /// Set by `forget`: connections that are still used are closed when they are given back.
         var isForgotten = false
+        /// Whether a task closes its connections when they have idled long enough.
+        var isSwept = false
         /// Requests that wait: what they wait at, and what they are given.
         var waiters: [Int: Turn] = [:]
 
@@ -287,7 +288,12 @@ public final class HTTPClient: HTTPExchange {
         let isServed = await turn.gate.wait(until: deadline)
         pool.waiters.removeValue(forKey: request)
         if !isServed, pool.machine.cancel(request) { throw inVain }
-        if let connection = turn.connection { return connection }
+        if let connection = turn.connection {
+            if !deadline.hasPassed { return connection }
+            // Both came in one turn of the loop: whoever waits next may still have time.
+            release(connection, to: pool, isReusable: true)
+            throw inVain
+        }
         if let failure = turn.failure {
             failed(in: pool)
             throw failure
@@ -389,7 +395,7 @@ public final class HTTPClient: HTTPExchange {
             connection.stream.sendHeld()
             let keepsBuffers = pool.machine.idleCount <= Limits.connectionsWithBuffersMax
             if !keepsBuffers { connection.stream.giveBackBuffers() }
-            sweepLater()
+            sweepLater(pool)
         case .close:
             connection.stream.close()
         case .handOver(let request):
@@ -410,19 +416,17 @@ public final class HTTPClient: HTTPExchange {
         if pool.machine.closedWhileIdle(connection) { end(connection) }
     }
 
-    /// Closes idle connections when their time is over, for as long as there are any.
-    private func sweepLater() {
-        if isSweeping { return }
-        isSweeping = true
+    /// Closes a pool's idle connections when their time is over, for as long as there are any.
+    private func sweepLater(_ pool: Pool) {
+        if pool.isSwept { return }
+        pool.isSwept = true
         EventLoop.shared.start { [self] in
-            while let next = pools.compactMap(\.machine.nextExpiryNanoseconds).min() {
+            while let next = pool.machine.nextExpiryNanoseconds {
                 await EventLoop.shared.sleep(until: Deadline(nanoseconds: next))
-                for pool in pools {
-                    let expired = pool.machine.expire(nowNanoseconds: EventLoop.shared.nowNanoseconds)
-                    for connection in expired { end(connection) }
-                }
+                let expired = pool.machine.expire(nowNanoseconds: EventLoop.shared.nowNanoseconds)
+                for connection in expired { end(connection) }
             }
-            isSweeping = false
+            pool.isSwept = false
         }
     }
 }

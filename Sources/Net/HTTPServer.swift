@@ -123,6 +123,7 @@ public final class HTTPServer {
     public func stop() {
         if isDraining { return }
         isDraining = true
+        drainDeadline = .after(milliseconds: limits.drainTimeoutMilliseconds)
         listener?.wake()
     }
 
@@ -141,17 +142,20 @@ public final class HTTPServer {
         guard let listener else { preconditionFailure("run() before listen()") }
         while !isDraining {
             await listener.waitForConnection()
-            await acceptWaiting(from: listener)
+            await acceptWaiting(from: listener) { isDraining }
         }
         // Those that the kernel has taken for us are ours to answer.
         await listener.dropConnectionRequests()
-        await acceptWaiting(from: listener)
+        let last = connectionsAccepted + Limits.acceptQueueMax
+        await acceptWaiting(from: listener) { connectionsAccepted >= last }
         self.listener = nil
     }
 
-    private func acceptWaiting(from listener: Listener) async {
+    /// Takes the connections that wait, until none does or `isEnough`: where clients never cease to come
+    /// there is always one more.
+    private func acceptWaiting(from listener: Listener, until isEnough: () -> Bool) async {
         var share = TurnShare(most: Limits.acceptsPerTurnMax)
-        while true {
+        while !isEnough() {
             if share.isUsedUp() { await EventLoop.shared.letOthersRun() }
             let stream: ByteStream
             do throws(Errno) {
@@ -285,6 +289,7 @@ public final class HTTPServer {
                 try await stream.write(bytes, deadline: clock.bodyDeadline(limits))
             case .handle(let request):
                 connection.phase = .handling
+                connection.isHead = request.method == .head
                 let response: HTTPResponse
                 if let refusal = refusal() {
                     response = refusal
@@ -396,12 +401,13 @@ public final class HTTPServer {
     // MARK: Draining
 
     private var drainGraceIsOver = false
+    /// Until when what is in flight may take: counted from `stop()`, whatever came between.
+    private var drainDeadline = Deadline.never
 
     /// Waits for what is in flight, then ends what is left.
     private func drain() async {
         // Nobody is there whose request could be on its way.
         if connections.isEmpty, refusals == 0 { return }
-        let deadline = Deadline.after(milliseconds: limits.drainTimeoutMilliseconds)
         await EventLoop.shared.sleep(until: .after(milliseconds: limits.drainGraceMilliseconds))
         drainGraceIsOver = true
         // A request that came while the program got no processor time is still to be answered.
@@ -410,11 +416,11 @@ public final class HTTPServer {
             cut(connection)
         }
         if connections.isEmpty, refusals == 0 { return }
-        if await drained.wait(until: deadline) { return }
+        if await drained.wait(until: drainDeadline) { return }
         for connection in connections.values {
             if connection.phase == .handling || connection.phase == .reading {
                 let bytes = HTTPServerStateMachine.refusal(
-                    status: 503, text: "shutting down; try again", date: date())
+                    status: 503, text: "shutting down; try again", date: date(), omitsBody: connection.isHead)
                 _ = try? connection.stream.writeAvailable(bytes[...])
             }
             cut(connection)

@@ -1,7 +1,7 @@
 internal import CHTTP
 
 /// How many bytes of requests that are not answered yet all connections hold together, and how many they may:
-/// bodies, and heads and pipelined requests that lie in a connection's buffer.
+/// their bodies and heads, and what of further ones lies in a connection's buffer.
 final class RequestBudget {
     let bytesMax: Int
     private(set) var bytesUsed = 0
@@ -58,7 +58,7 @@ struct HTTPServerStateMachine: ByteReceiver {
     /// A request whose body is being read.
     private final class Incoming {
         let head: ParsedHead
-        /// Whether its bytes are taken of the budget: it waits for its body.
+        /// Whether its bytes are taken of the budget.
         var isHeadHeld = false
         var reader: BodyReader
         var sentContinue = false
@@ -116,7 +116,11 @@ struct HTTPServerStateMachine: ByteReceiver {
         if grown < 0 {
             budget.giveBack(-grown)
         } else if !budget.take(grown) {
-            if case .closing = state { return }
+            switch state {
+            case .closing, .refusing: return
+            case .head: noteMethod(of: unread[unreadAt...])
+            case .idle, .body, .handling: break
+            }
             state = .refusing(status: 503, text: Self.tooManyBytes)
             return
         }
@@ -150,7 +154,9 @@ struct HTTPServerStateMachine: ByteReceiver {
         switch state {
         case .idle: state = .closing
         case .head where hasEmptyLineOnly: state = .closing
-        case .head: state = .refusing(status: 408, text: "the head did not come in time")
+        case .head:
+            noteMethod(of: unread[unreadAt...])
+            state = .refusing(status: 408, text: "the head did not come in time")
         case .body: state = .refusing(status: 408, text: "the body did not come in time")
         case .handling, .refusing, .closing: break
         }
@@ -169,6 +175,7 @@ struct HTTPServerStateMachine: ByteReceiver {
                 takeUnread()
                 guard case .head = state else { break }
                 if hasEmptyLineOnly { return peerEnded ? close() : .read(.idle) }
+                if peerEnded { noteMethod(of: unread[unreadAt...]) }
                 return peerEnded ? endedEarly() : .read(.head)
             case .body(let incoming):
                 takeUnread()
@@ -228,6 +235,7 @@ struct HTTPServerStateMachine: ByteReceiver {
             guard let found = try unsafe scanner.scan(.request, bytes, limits: limits) else { return 0 }
             parsed = found
         } catch {
+            unsafe noteMethod(of: bytes)
             state = .refusing(status: error.status, text: error.text)
             return 0
         }
@@ -246,6 +254,9 @@ struct HTTPServerStateMachine: ByteReceiver {
 
     private mutating func takeUnread() {
         if unreadAt == unread.count { return }
+        // What is taken counts as its request's from here on, and not twice.
+        budget.giveBack(unreadBytesHeld)
+        unreadBytesHeld = 0
         let pending = unread
         let from = unreadAt
         unreadAt += unsafe pending.withUnsafeBufferPointer { buffer in
@@ -266,6 +277,12 @@ struct HTTPServerStateMachine: ByteReceiver {
         holdUnread()
     }
 
+    /// Sees whether a head that is refused unread is a HEAD's: its refusal has no body either (RFC 9110
+    /// section 9.3.2).
+    private mutating func noteMethod(of bytes: some Collection<UInt8>) {
+        isHead = bytes.drop { $0 == 0x0D || $0 == 0x0A }.starts(with: "HEAD ".utf8)
+    }
+
     // MARK: Bodies
 
     /// Gives `bytes` to the reader, or refuses. Returns how many were taken.
@@ -279,7 +296,7 @@ struct HTTPServerStateMachine: ByteReceiver {
             return bytes.count
         }
         var count = incoming.reader.body.count - before
-        if !incoming.reader.isComplete, !incoming.isHeadHeld {
+        if !incoming.isHeadHeld {
             incoming.isHeadHeld = true
             count += incoming.head.byteCount
         }
@@ -366,8 +383,8 @@ struct HTTPServerStateMachine: ByteReceiver {
     }
 
     /// A refusal: short plain text, and the connection ends.
-    static func refusal(status: Int, text: String, date: [UInt8]) -> [UInt8] {
-        bytes(of: refusal(status: status, text: text), date: date, omitsBody: false)
+    static func refusal(status: Int, text: String, date: [UInt8], omitsBody: Bool = false) -> [UInt8] {
+        bytes(of: refusal(status: status, text: text), date: date, omitsBody: omitsBody)
     }
 
     private static func refusal(status: Int, text: String) -> HTTPResponse {

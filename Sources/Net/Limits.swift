@@ -7,6 +7,8 @@ public enum Limits {
     /// Steps of one connection (64 KiB read, a request answered) that need no wait, before others are looked
     /// after.
     static let stepsPerTurnMax = 64
+    /// Connections that the kernel keeps until they are accepted; the system may allow fewer (somaxconn).
+    static let acceptQueueMax = 4_096
     /// Connections that are accepted before others are looked after.
     static let acceptsPerTurnMax = 64
     /// Without an event for so long the process rests, and memory that is free goes back to the kernel.

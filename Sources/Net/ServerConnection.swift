@@ -12,6 +12,8 @@ final class ServerConnection {
 
     let stream: ByteStream
     var phase = Phase.reading
+    /// Whether the request that is handled is HEAD, whose answer has no body.
+    var isHead = false
     /// It waits for bytes without a task.
     var isParked = false
     private var machine: HTTPServerStateMachine?

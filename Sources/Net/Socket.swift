@@ -53,7 +53,7 @@ enum Socket {
         try setOption(descriptor.raw, level: SOL_SOCKET, name: SO_REUSEADDR, value: 1)
         let raw = descriptor.raw
         _ = try systemCall { unsafe address.withSockaddr { unsafe bind(raw, $0, $1) } }
-        _ = try systemCall { Glibc.listen(raw, 4_096) }
+        _ = try systemCall { Glibc.listen(raw, CInt(Limits.acceptQueueMax)) }
         return descriptor
     }
 

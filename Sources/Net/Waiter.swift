@@ -196,7 +196,7 @@ final class TimerQueue {
 @EventLoopActor
 public final class Gate {
     private var waiting: [Waiter] = []
-    private var isOpen = false
+    private(set) var isOpen = false
 
     /// A closed gate.
     public init() {}

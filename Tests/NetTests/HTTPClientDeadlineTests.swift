@@ -113,6 +113,40 @@ extension SocketTests {
             }
         }
 
+        @Test(
+            "that passes in the turn in which a connection becomes free leaves it to others, and sends nothing"
+        )
+        func servedTooLate() async throws {
+            try await onLoop {
+                let release = Gate()
+                var targets: [String] = []
+                let server = try ScriptedServer { peer in
+                    while let request = await peer.readRequest() {
+                        targets.append(String(request.split(separator: " ")[1]))
+                        _ = await release.wait(until: .patient)
+                        await peer.send(answer("done"))
+                    }
+                }
+                let (client, origin) = (HTTPClient(), server.origin())
+                let most = client.connectionsPerOriginMax
+                let first = (0..<most).map { Pending(client, .get("/\($0)"), to: origin) }
+                await eventually("every connection has its request") { targets.count == most }
+                let deadline = Deadline.after(milliseconds: 50)
+                let late = Pending(client, .get("/late"), to: origin, deadline: deadline)
+                release.open()
+                for _ in 0..<20 { await Task.yield() }
+                // The answers are there; the loop sees them together with the deadline.
+                while EventLoop.monotonicNanoseconds < deadline.nanoseconds {}
+                #expect(await late.outcome().error == .timedOut)
+                for pending in first { #expect(await pending.outcome().summary == "200 done") }
+                #expect(await client.outcome(of: .get("/next"), to: origin).summary == "200 done")
+                #expect(!targets.contains("/late"))
+                #expect(client.connectionsOpened == most && server.peers.count { $0.hasEnded } == 0)
+                client.forget(origin)
+                await server.close()
+            }
+        }
+
         @Test("A port where nobody listens refuses at once")
         func refused() async throws {
             try await onLoop {

@@ -250,6 +250,22 @@ extension SocketTests {
             }
         }
 
+        @Test("is closed when it has idled long enough, though another that may idle longer idled first")
+        func idleLimits() async throws {
+            try await onLoop {
+                let server = try ScriptedServer(script: echoTarget)
+                let (long, short) = (try ScriptedServer(script: echoTarget), server.port)
+                let client = HTTPClient()
+                #expect(await client.outcome(to: long.origin()).error == nil)
+                let origin = Origin(scheme: .http, host: "127.0.0.1", port: short, idleMilliseconds: 20)
+                #expect(await client.outcome(to: origin).error == nil)
+                await server.close()
+                #expect(server.peers.allSatisfy { $0.hasEnded })
+                client.forget(long.origin())
+                await long.close()
+            }
+        }
+
         @Test("is had by requests to more origins than are remembered")
         func manyOrigins() async throws {
             try await onLoop {

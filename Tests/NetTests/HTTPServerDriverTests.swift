@@ -143,6 +143,51 @@ extension SocketTests {
             }
         }
 
+        @Test("gives up a HEAD without a body")
+        func stuckHead() async throws {
+            try await onLoop {
+                var limits = ServerLimits()
+                limits.drainTimeoutMilliseconds = 50
+                limits.drainGraceMilliseconds = 10
+                let running = try Running(HoldingHandler(holds: true), limits: limits)
+                let peer = try await running.connect()
+                await peer.send("HEAD / HTTP/1.1\r\nHost: h\r\n\r\n")
+                #expect(await running.handler.entered.wait(until: .patient))
+                running.server.stop()
+                await running.waitUntilEnded()
+                await peer.readToEnd()
+                #expect(
+                    text(peer.received).hasPrefix("HTTP/1.1 503") && text(peer.received).hasSuffix("\r\n\r\n")
+                )
+                running.handler.release.open()
+            }
+        }
+
+        @Test("ends though new clients never cease to come")
+        func unceasingClients() async throws {
+            try await onLoop {
+                var limits = ServerLimits()
+                limits.drainGraceMilliseconds = 20
+                let running = try Running(HoldingHandler(), limits: limits)
+                let ended = Gate()
+                // More at once than are accepted in one turn of the loop.
+                for _ in 0..<4 * Limits.acceptsPerTurnMax {
+                    EventLoop.shared.start {
+                        while !ended.isOpen, let peer = try? await running.connect() {
+                            await peer.send(get)
+                            _ = await peer.readStatus()
+                            peer.close()
+                        }
+                    }
+                }
+                await eventually("clients come and go") { running.handler.handled > 1_000 }
+                running.server.stop()
+                await running.waitUntilEnded()
+                ended.open()
+                #expect(running.server.connectionCount == 0)
+            }
+        }
+
         @Test("answers every request that it took, whenever it is stopped")
         func underLoad() async throws {
             try await onLoop {

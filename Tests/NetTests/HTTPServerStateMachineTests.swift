@@ -256,6 +256,25 @@ struct HTTPServerStateMachineTests {
         #expect(one.events == ["GET / ", "POST / hello"] && budget.bytesUsed == 0)
     }
 
+    @Test("a head counts in it until its request is answered, however its bytes came")
+    func headsOfRequestsInTheBudget() {
+        let bytes = Array("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello".utf8)
+        for cut in 0..<bytes.count {
+            let budget = RequestBudget(bytesMax: 100_000)
+            var machine = HTTPServerStateMachine(budget: budget)
+            machine.receive(bytes[..<cut])
+            if cut > 0 { _ = machine.next() }
+            machine.receive(bytes[cut...])
+            guard case .handle = machine.next() else {
+                Issue.record("it is no request, cut at \(cut)")
+                continue
+            }
+            #expect(budget.bytesUsed == bytes.count, "cut at \(cut)")
+            _ = machine.answer(.text(200, "ok"), date: [])
+            #expect(budget.bytesUsed == 0)
+        }
+    }
+
     @Test("requests that wait for the answer before them count in it until they are read")
     func pipelinedInTheBudget() {
         let budget = RequestBudget(bytesMax: 100_000)
@@ -303,6 +322,28 @@ struct HTTPServerStateMachineTests {
             let bytes = machine.bytes(of: refusal, date: [])
             #expect(text(bytes).hasPrefix("HTTP/1.1 413"))
             #expect(text(bytes).hasSuffix("\r\n\r\n") != hasBody)
+        }
+    }
+
+    @Test(
+        "a HEAD whose head is wrong, cut or late is refused without a body as well",
+        arguments: [
+            "HEAD / HTTP/1.1\r\n\r\n", "HEAD / HTTP/1.1\r\nHost: h\r\nHost: h\r\n\r\n",
+            "\r\nHEAD / HTTP/1.1\r\nHost: h\r\nExpect: x\r\n\r\n", "HEAD / HTTP/1.1\nHost: h\r\n\r\n",
+            "HEAD / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip\r\n\r\n", "HEAD / HTTP/1.1\r\nHo",
+        ])
+    func wrongHead(input: String) {
+        for isLate in [false, true] {
+            for (method, hasBody) in [("HEAD", false), ("GET", true)] {
+                var machine = HTTPServerStateMachine(budget: RequestBudget(bytesMax: 1 << 20))
+                machine.receive(Array(input.replacing("HEAD", with: method).utf8))
+                if isLate { machine.timeOut() } else { machine.receiveEnd() }
+                guard case .refuse(let refusal) = machine.next() else {
+                    Issue.record("it is not refused")
+                    continue
+                }
+                #expect(text(machine.bytes(of: refusal, date: [])).hasSuffix("\r\n\r\n") != hasBody)
+            }
         }
     }
 

@@ -31,6 +31,17 @@ struct MemoryAtRestTests {
         munmap(below, 2 * half)
     }
 
+    @Test("what shares a page with memory that is given back is left alone")
+    func sharedPages() {
+        let page = sysconf(CInt(_SC_PAGESIZE))
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 4 * page, alignment: page)
+        defer { buffer.deallocate() }
+        buffer.initializeMemory(as: UInt8.self, repeating: 0x5A)
+        if let begin = buffer.baseAddress { cnet_give_back_pages(begin + 100, 2 * page) }
+        #expect(buffer[..<page].allSatisfy { $0 == 0x5A } && buffer[(2 * page)...].allSatisfy { $0 == 0x5A })
+        #expect(buffer[page..<(2 * page)].allSatisfy { $0 == 0 })
+    }
+
     @Test("an allocation that goes on reads as zeros once its pages were given back")
     func pages() {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 8_192, alignment: 4_096)

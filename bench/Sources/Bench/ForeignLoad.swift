@@ -29,9 +29,9 @@ struct ForeignLoad: Equatable {
     /// The time between the readings.
     let seconds: Double
 
-    /// More than this is worth a remark, beyond what the kernel's unit of 10 ms leaves open at both ends. What
-    /// is nobody's is less: 1 to 2 % beside other work, by some thousand wakings a second from idleness perhaps
-    /// 8 %.
+    /// More than this is worth a remark, beyond what the kernel's unit of 10 ms leaves open at both ends.
+    /// What is nobody's is less: 1 to 2 % beside other work, by some thousand wakings a second from idleness
+    /// perhaps 8 %.
     private static let shareMax = 0.12
     private static let openSeconds = 0.02
 

@@ -1,8 +1,8 @@
 import LoadGenerator
 import Results
 
-/// Ten times as many events as can be handled, up to a ceiling: what is still handled, how soon the rest is refused, and how
-/// soon all is well afterwards.
+/// Ten times as many events as can be handled, up to a ceiling: what is still handled, how soon the rest is
+/// refused, and how soon all is well afterwards.
 ///
 /// Every upstream takes 50 ms here, so that capacity is bound by what waits and not by the processor, which
 /// the generator shares.

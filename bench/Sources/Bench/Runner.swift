@@ -44,7 +44,8 @@ final class Runner {
         var sessions = programs.map { Session($0, experiment.function, cloud: cloud, logs: logs) }
         sessions = sessions.filter { session in
             attempt(experiment, session) {
-                // The events of all targets have the same numbers: else these are redeliveries of the last one's.
+                // The events of all targets have the same numbers: else these are redeliveries of the last
+                // one's.
                 try cloud.forget()
                 try experiment.warmUp(session)
             }
@@ -103,7 +104,8 @@ final class Runner {
         }
     }
 
-    /// One remark for each way of ending, however often there was one: some scenarios start a process a round.
+    /// One remark for each way of ending, however often there was one: some scenarios start a process a
+    /// round.
     private func remarkFaults(_ scenario: Scenario) {
         for program in programs {
             for (text, rounds) in (faults[program.name] ?? [:]).sorted(by: { $0.key < $1.key }) {

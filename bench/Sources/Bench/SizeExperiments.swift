@@ -49,8 +49,8 @@ enum SizeExperiments {
             })
     }
 
-    /// Nanoseconds a byte of the payload, all of the event's cost counted: it is flat where cost grows with size, and falls
-    /// where something else costs more.
+    /// Nanoseconds a byte of the payload, all of the event's cost counted: it is flat where cost grows with
+    /// size, and falls where something else costs more.
     private static func perByte(_ bytes: Int, _ measurement: inout Measurement) {
         if let latency = measurement.figures[.latencyP50] {
             measurement.figures[.latencyPerByte] = latency * 1e6 / Double(bytes)

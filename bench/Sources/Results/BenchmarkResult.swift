@@ -164,8 +164,8 @@ package struct Measurement: Codable, Equatable, Sendable {
     /// What went wrong, by what it was (`status 503`, `closed`), and how often.
     package var errors: [String: Int]
     package var figures: [Figure: Double]
-    /// What others took of a processor during the round: 0.1 is a tenth of one all the time. Nil in results of
-    /// earlier forms, and where it could not be told.
+    /// What others took of a processor during the round: 0.1 is a tenth of one all the time. Nil in results
+    /// of earlier forms, and where it could not be told.
     package var foreignShare: Double?
     /// The latency's distribution, from the 0th to the 100th percentile; empty where none was taken.
     package var latency: [PercentilePoint]

@@ -13,8 +13,8 @@ package enum Figure: String, Codable, CaseIterable, CodingKeyRepresentable, Send
     case firstAnswer, firstRow, firstJob
     // Of the target's process tree.
     case proportionalMemory, residentMemory, anonymousMemory, peakMemory
-    /// Only in earlier results: how often the payload fits into what the peak is above a process that has just
-    /// had some events, which holds more than one at rest.
+    /// Only in earlier results: how often the payload fits into what the peak is above a process that has
+    /// just had some events, which holds more than one at rest.
     case peakMemoryPerBodyByte
     /// How often the body of the HTTP request (its Content-Length, four thirds of the payload) fits into what
     /// the peak is above the process at rest.
