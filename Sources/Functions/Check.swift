@@ -83,7 +83,7 @@ final class Check {
     // MARK: Asking
 
     /// The time for one question, its retries included.
-    var deadline: Deadline { .after(milliseconds: ServiceLimits.checkQuestionMilliseconds) }
+    var deadline: Deadline { .after(milliseconds: ServiceLimits.checkRequestMilliseconds) }
 
     func api(_ endpoint: Endpoint) -> GoogleAPI {
         GoogleAPI(endpoint, parts, quotaProjectID: service.quotaProjectID)

@@ -14,7 +14,7 @@ extension EventHandler {
         let cluster = Cluster(
             id: configuration.clusterID, choice: configuration.clusterEndpoint,
             api: api(endpoints.container), log: parts.log,
-            questionMilliseconds: parts.sharedQuestionMilliseconds)
+            fetchMilliseconds: parts.sharedFetchMilliseconds)
         self.init(
             jobs: JobTemplate(JobSettings(configuration)),
             reportsUndispatchable: configuration.reportsUndispatchableQuestions,

@@ -19,7 +19,7 @@ enum EventLimits {
     /// How long a failed question is not repeated while the old answer serves.
     static let clusterPauseMilliseconds: UInt64 = 30_000
     /// One question to GKE, retries included, on behalf of all who wait for it.
-    static let clusterQuestionMilliseconds: UInt64 = 15_000
+    static let clusterFetchMilliseconds: UInt64 = 15_000
 
     // MARK: Push tokens
 

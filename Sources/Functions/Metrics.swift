@@ -238,7 +238,7 @@ final class Metrics {
     }
 
     /// What a look-up asks.
-    enum LookupQuestion: Int, MetricLabel {
+    enum LookupQuery: Int, MetricLabel {
         case exists
         case defaultTag
 
@@ -249,7 +249,7 @@ final class Metrics {
         rows: EventKindLabel.labels.count, columns: EventOutcome.labels.count)
     let eventSeconds = Step.labels.map { _ in Histogram() }
     let lookups = CounterTable(
-        rows: LookupQuestion.labels.count, columns: LookupOutcome.labels.count)
+        rows: LookupQuery.labels.count, columns: LookupOutcome.labels.count)
     let lookupSeconds = Histogram()
     let calls = CounterTable(
         rows: Upstream.allCases.count, columns: CallOutcome.labels.count)
@@ -280,9 +280,9 @@ final class Metrics {
         observe(.all, times.all)
     }
 
-    func count(_ question: ServiceRegistry.Question, _ answer: ServiceRegistry.Answer, nanoseconds: UInt64) {
-        let question: LookupQuestion = if case .exists = question { .exists } else { .defaultTag }
-        lookups.increment(question.rawValue, LookupOutcome(answer).rawValue)
+    func count(_ query: ServiceRegistry.Query, _ answer: ServiceRegistry.Answer, nanoseconds: UInt64) {
+        let query: LookupQuery = if case .exists = query { .exists } else { .defaultTag }
+        lookups.increment(query.rawValue, LookupOutcome(answer).rawValue)
         lookupSeconds.observe(nanoseconds: nanoseconds)
     }
 

@@ -106,11 +106,11 @@ extension Metrics {
 
     private func appendLookups(to text: inout PrometheusText) {
         text.family("twined_lookups_total", .counter, "Look-ups by what was asked and what was answered.")
-        for (question, outcome, count) in lookups.nonZero {
+        for (query, outcome, count) in lookups.nonZero {
             text.sample(
                 "twined_lookups_total",
                 [
-                    (name: "question", value: LookupQuestion.labels[question]),
+                    (name: "query", value: LookupQuery.labels[query]),
                     (name: "outcome", value: LookupOutcome.labels[outcome]),
                 ],
                 "\(count)")

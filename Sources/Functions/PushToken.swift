@@ -123,8 +123,8 @@ final class PushVerifier {
     private var keys: [[UInt8]: RSAPublicKey] = [:]
     private var expiresNanoseconds: UInt64 = 0
     private var askedNanoseconds: UInt64 = 0
-    private var question: Gate?
-    /// Why the last question brought no keys; nil when it did.
+    private var fetching: Gate?
+    /// Why the last request for them brought no keys; nil when it did.
     private var failure: String? = "no keys yet"
 
     init(
@@ -172,20 +172,20 @@ final class PushVerifier {
             askedNanoseconds == 0
             || now - askedNanoseconds >= EventLimits.pushKeysPauseMilliseconds * 1_000_000
         if isFresh, keys[keyID] != nil { return }
-        guard let gate = question ?? (isFresh && !mayAsk ? nil : ask()) else { return }
+        guard let gate = fetching ?? (isFresh && !mayAsk ? nil : ask()) else { return }
         if await !gate.wait(until: deadline) { failure = "the issuer's keys did not come in time" }
     }
 
     private func ask() -> Gate {
         let gate = Gate()
-        question = gate
+        fetching = gate
         askedNanoseconds = EventLoop.shared.nowNanoseconds
         EventLoop.shared.start { [self] in
             let result = await caller.call(
                 .tokenEndpoint, at: origin, deadline: .after(milliseconds: EventLimits.pushKeysMilliseconds)
             ) { _ in HTTPRequest(method: .get, target: Self.target) }
             take(result)
-            question = nil
+            fetching = nil
             gate.open()
         }
         return gate

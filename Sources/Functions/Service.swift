@@ -11,7 +11,7 @@ struct ServiceParts {
     let log: Log
     /// How long a question may take that is asked on behalf of several events: less than any one of them has,
     /// so that one stalled attempt leaves time for another.
-    let sharedQuestionMilliseconds: UInt64
+    let sharedFetchMilliseconds: UInt64
 
     /// What the program counts.
     var metrics: Metrics { caller.metrics }
@@ -19,9 +19,9 @@ struct ServiceParts {
     /// These parts.
     init(
         exchange: any HTTPExchange, caller: UpstreamCaller, token: AccessToken, project: ProjectLookup,
-        log: Log, sharedQuestionMilliseconds: UInt64 = ServiceLimits.tokenFetchMilliseconds
+        log: Log, sharedFetchMilliseconds: UInt64 = ServiceLimits.tokenFetchMilliseconds
     ) {
-        self.sharedQuestionMilliseconds = sharedQuestionMilliseconds
+        self.sharedFetchMilliseconds = sharedFetchMilliseconds
         self.exchange = exchange
         self.caller = caller
         self.token = token
@@ -37,15 +37,15 @@ struct ServiceParts {
         self.exchange = exchange
         self.log = log
         caller = UpstreamCaller(exchange: exchange, log: log, random: random)
-        sharedQuestionMilliseconds = min(
+        sharedFetchMilliseconds = min(
             ServiceLimits.tokenFetchMilliseconds, configuration.eventTimeoutMilliseconds)
         token = AccessToken(
             credentials: configuration.credentials, absence: configuration.credentialsAbsence,
             environment: environment, caller: caller, log: log,
-            timing: .init(fetchMilliseconds: sharedQuestionMilliseconds))
+            timing: .init(fetchMilliseconds: sharedFetchMilliseconds))
         project = ProjectLookup(
             known: configuration.projectID?.text, credentials: configuration.credentials, caller: caller,
-            questionMilliseconds: sharedQuestionMilliseconds)
+            fetchMilliseconds: sharedFetchMilliseconds)
         log.projectID = project.value
     }
 }

@@ -59,5 +59,5 @@ public enum ServiceLimits {
     /// How long after warming up the buffers are given back that only the start's handshakes needed.
     public static let handshakesSettledMilliseconds: UInt64 = 100
     /// One question of `check`, its retries included.
-    public static let checkQuestionMilliseconds: UInt64 = 10_000
+    public static let checkRequestMilliseconds: UInt64 = 10_000
 }

@@ -21,8 +21,8 @@ extension ServiceHandler {
 /// Answers whether a service revision exists, and which revision is a service's default.
 @EventLoopActor
 final class ServiceRegistry: ServiceHandler {
-    /// What is asked; equal questions at the same time share one answer.
-    enum Question: Hashable, Sendable {
+    /// What is asked; equal queries at the same time share one answer.
+    enum Query: Hashable, Sendable {
         case exists(ServiceName, ImageTag)
         case defaultTag(ServiceName)
 
@@ -33,14 +33,14 @@ final class ServiceRegistry: ServiceHandler {
         }
     }
 
-    /// What came of a question.
+    /// What came of a query.
     enum Answer: Sendable, Equatable {
         case found(ImageTag)
         case missing
         case failed(ArtifactRegistry.Failure)
     }
 
-    /// A question on its way: what others wait at who ask the same, if any do, and what came of it.
+    /// A query on its way: what others wait at who ask the same, if any do, and what came of it.
     @EventLoopActor
     private final class Lookup {
         var gate: Gate?
@@ -66,7 +66,7 @@ final class ServiceRegistry: ServiceHandler {
     private let timeoutMilliseconds: UInt64
     private let log: Log
     private let metrics: Metrics
-    private var lookups: [Question: Lookup] = [:]
+    private var lookups: [Query: Lookup] = [:]
 
     init(_ configuration: ServiceRegistryConfiguration, _ parts: ServiceParts) {
         let endpoint = configuration.service.endpoints.artifactRegistry
@@ -101,13 +101,13 @@ final class ServiceRegistry: ServiceHandler {
             return Self.text(404, "Not Found")
         }
         let tag = request.query.flatMap { URLForm.firstValue(of: "revision_tag", in: $0) } ?? []
-        let question = Self.question(name, tag)
+        let query = Self.query(name, tag)
         let context = log.context(of: request.fields)
-        guard let question else { return Self.missing(name, isDefault: tag.isEmpty) }
+        guard let query else { return Self.missing(name, isDefault: tag.isEmpty) }
         let ownDeadline = min(deadline, .after(milliseconds: timeoutMilliseconds))
         let start = EventLoop.shared.nowNanoseconds
-        let answer = await self.answer(question, ownDeadline, context)
-        metrics.count(question, answer, nanoseconds: EventLoop.shared.nowNanoseconds - start)
+        let answer = await self.answer(query, ownDeadline, context)
+        metrics.count(query, answer, nanoseconds: EventLoop.shared.nowNanoseconds - start)
         return Self.response(to: answer, of: name, isDefault: tag.isEmpty)
     }
 
@@ -126,8 +126,8 @@ final class ServiceRegistry: ServiceHandler {
         return path
     }
 
-    /// The question, or nil where it names what cannot exist.
-    private static func question(_ name: ArraySlice<UInt8>, _ tag: [UInt8]) -> Question? {
+    /// The query, or nil where it names what cannot exist.
+    private static func query(_ name: ArraySlice<UInt8>, _ tag: [UInt8]) -> Query? {
         guard let name = ServiceName(name) else { return nil }
         if tag.isEmpty { return .defaultTag(name) }
         guard let tag = ImageTag(tag) else { return nil }
@@ -140,9 +140,9 @@ final class ServiceRegistry: ServiceHandler {
     ///
     /// What fails may have failed for want of its asker's time alone: who waited for it has it made anew,
     /// once.
-    private func answer(_ question: Question, _ deadline: Deadline, _ context: LogContext) async -> Answer {
+    private func answer(_ query: Query, _ deadline: Deadline, _ context: LogContext) async -> Answer {
         var hasWaited = false
-        while let known = lookups[question] {
+        while let known = lookups[query] {
             let answer = await known.wait(until: deadline)
             guard case .failed(let failure) = answer, failure.mayPass, !deadline.hasPassed, !hasWaited else {
                 return answer
@@ -150,25 +150,25 @@ final class ServiceRegistry: ServiceHandler {
             hasWaited = true
         }
         let lookup = Lookup()
-        set(lookup, of: question)
-        let answer = await lookUp(question, deadline, context)
-        set(nil, of: question)
+        set(lookup, of: query)
+        let answer = await lookUp(query, deadline, context)
+        set(nil, of: query)
         lookup.end(with: answer)
         return answer
     }
 
     /// The look-ups are taken out while they change: then the compiler knows that nobody looks at them.
-    private func set(_ lookup: Lookup?, of question: Question) {
+    private func set(_ lookup: Lookup?, of query: Query) {
         var all = lookups
         lookups = [:]
-        all[question] = lookup
+        all[query] = lookup
         lookups = all
     }
 
-    private func lookUp(_ question: Question, _ deadline: Deadline, _ context: LogContext) async -> Answer {
+    private func lookUp(_ query: Query, _ deadline: Deadline, _ context: LogContext) async -> Answer {
         let start = EventLoop.shared.nowNanoseconds
         do throws(ArtifactRegistry.Failure) {
-            switch question {
+            switch query {
             case .exists(let name, let tag):
                 return try await registry.hasTag(tag, of: name, deadline: deadline, context: context)
                     ? .found(tag) : .missing
@@ -178,8 +178,8 @@ final class ServiceRegistry: ServiceHandler {
             }
         } catch {
             log.write(error.mayPass ? .warning : .error, "a look-up failed", context) { line in
-                line.field("service", question.name.text)
-                if case .exists(_, let tag) = question { line.field("tag", tag.text) }
+                line.field("service", query.name.text)
+                if case .exists(_, let tag) = query { line.field("tag", tag.text) }
                 if let call = error.call {
                     call.append(to: &line, upstream: "artifact registry")
                 } else {

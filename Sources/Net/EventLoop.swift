@@ -19,7 +19,8 @@ public final actor EventLoopActor {
 /// A serial executor alone would leave the resumption of continuations to Swift's global pool and its
 /// threads. In a program of ours the loop takes that pool's place (`ownProcess`); beside other tasks, as in
 /// unit tests, it is a task executor too, which its own tasks prefer. Its state is touched by the thread that
-/// calls `run()` only, all but the inbox, which is locked; that is what makes the unchecked conformance true.
+/// calls `run()` only, all but the inbox, which is locked, `owner`, which is atomic, and `ownsProcess`, which
+/// is set before there is another thread; that is what makes the unchecked conformance true.
 @safe
 public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable {
     /// The program's loop.
@@ -59,7 +60,8 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
     var keepsMemory = false
     /// When the kernel last had an event for the loop, other than a deadline.
     var lastEventNanoseconds: UInt64 = 0
-    private var owner: pthread_t?
+    /// The thread that runs the loop, 0 while none does. Others ask whether it is theirs.
+    private let owner = Atomic<UInt>(0)
 
     private var turnNanoseconds: UInt64 = 0
 
@@ -149,9 +151,9 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
 
     /// Runs until `stop()`; the calling thread is the loop's from now on.
     public func run(clock: Clock = .monotonic) {
-        precondition(owner == nil, "a loop that two threads run is no loop")
-        owner = pthread_self()
-        defer { owner = nil }
+        precondition(owner.load(ordering: .relaxed) == 0, "a loop that two threads run is no loop")
+        owner.store(pthread_self(), ordering: .relaxed)
+        defer { owner.store(0, ordering: .relaxed) }
         stopped = false
         self.clock = clock
         if clock == .virtual { turnNanoseconds = 1_000_000_000 }
@@ -222,8 +224,7 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
     }
 
     private var isOwnThread: Bool {
-        guard let owner else { return false }
-        return pthread_equal(owner, pthread_self()) != 0
+        owner.load(ordering: .relaxed) == pthread_self()
     }
 
     private func takeInbox() {

@@ -204,7 +204,7 @@ public final class HTTPClient: HTTPExchange {
         /// Whether a task closes its connections when they have idled long enough.
         var isSwept = false
         /// Requests that wait: what they wait at, and what they are given.
-        var waiters: [Int: Turn] = [:]
+        var waiters: [Int: PendingLease] = [:]
 
         init(_ origin: Origin, connectionsMax: Int) {
             self.origin = origin
@@ -215,9 +215,10 @@ public final class HTTPClient: HTTPExchange {
         }
     }
 
-    /// A waiting request's turn: a connection, the right to open one, or why the one it waited for failed.
+    /// What a waiting request is given: a connection, the right to open one, or why the one it waited for
+    /// failed.
     @EventLoopActor
-    fileprivate final class Turn {
+    fileprivate final class PendingLease {
         let gate = Gate()
         var connection: Connection?
         var failure: HTTPClientError?
@@ -283,18 +284,18 @@ public final class HTTPClient: HTTPExchange {
     private func wait(
         _ request: Int, in pool: Pool, deadline: Deadline, inVain: HTTPClientError
     ) async throws(HTTPClientError) -> Connection {
-        let turn = Turn()
-        pool.waiters[request] = turn
-        let isServed = await turn.gate.wait(until: deadline)
+        let pending = PendingLease()
+        pool.waiters[request] = pending
+        let isServed = await pending.gate.wait(until: deadline)
         pool.waiters.removeValue(forKey: request)
         if !isServed, pool.machine.cancel(request) { throw inVain }
-        if let connection = turn.connection {
+        if let connection = pending.connection {
             if !deadline.hasPassed { return connection }
             // Both came in one turn of the loop: whoever waits next may still have time.
             release(connection, to: pool, isReusable: true)
             throw inVain
         }
-        if let failure = turn.failure {
+        if let failure = pending.failure {
             failed(in: pool)
             throw failure
         }
@@ -338,10 +339,12 @@ public final class HTTPClient: HTTPExchange {
         var failure = HTTPClientError.notResolved
         for (index, address) in addresses.enumerated() {
             let share = limit.remainingNanoseconds / UInt64(addresses.count - index)
-            let turn = Deadline(nanoseconds: EventLoop.shared.nowNanoseconds + share)
+            let addressDeadline = Deadline(nanoseconds: EventLoop.shared.nowNanoseconds + share)
             do throws(HTTPClientError) {
-                let stream = try await ByteStream.connect(to: address, deadline: turn)
-                if origin.scheme == .https { try await startTLS(on: stream, to: origin, deadline: turn) }
+                let stream = try await ByteStream.connect(to: address, deadline: addressDeadline)
+                if origin.scheme == .https {
+                    try await startTLS(on: stream, to: origin, deadline: addressDeadline)
+                }
                 return stream
             } catch {
                 // Another address may be another machine; a certificate that is not trusted is final.
@@ -399,11 +402,11 @@ public final class HTTPClient: HTTPExchange {
         case .close:
             connection.stream.close()
         case .handOver(let request):
-            guard let turn = pool.waiters[request] else {
+            guard let pending = pool.waiters[request] else {
                 preconditionFailure("a waiting request is missing")
             }
-            turn.connection = connection
-            turn.gate.open()
+            pending.connection = connection
+            pending.gate.open()
         case .closeAndOpenFor(let request):
             connection.stream.close()
             pool.waiters[request]?.gate.open()

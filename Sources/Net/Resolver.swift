@@ -1,7 +1,7 @@
 import CNet
 import Glibc
 
-/// Turns host names into addresses, with `getaddrinfo` on a thread that lives as long as the question.
+/// Turns host names into addresses, with `getaddrinfo` on a thread that lives as long as the look-up.
 ///
 /// glibc has no such call that does not block. Everybody who asks for a name at once shares one thread, and a
 /// deadline abandons the wait, not the thread: it ends by itself, bounded by resolv.conf's own time-outs.
@@ -12,12 +12,6 @@ final class Resolver {
         var freshUntilNanoseconds: UInt64
     }
 
-    /// A question on its way: who waits for it.
-    @EventLoopActor
-    private final class Question {
-        let gate = Gate()
-    }
-
     /// What a name server and the hosts file say of a name; blocks.
     typealias LookUp = @Sendable (_ host: String, _ port: UInt16) -> [SocketAddress]
 
@@ -26,7 +20,8 @@ final class Resolver {
     private let freshMilliseconds: UInt64
     private let lookUp: LookUp
     private var answers: [String: Answer] = [:]
-    private var questions: [String: Question] = [:]
+    /// Look-ups on their way, and who waits for them.
+    private var lookUps: [String: Gate] = [:]
 
     init(
         known: [String: [String]] = [:], freshMilliseconds: UInt64 = Limits.resolvedNameMilliseconds,
@@ -53,24 +48,24 @@ final class Resolver {
             if answer.freshUntilNanoseconds > EventLoop.shared.nowNanoseconds { return answer.addresses }
             limit = min(limit, .after(milliseconds: Limits.oldNameWaitMilliseconds))
         }
-        let question = questions[key] ?? ask(host, port, key)
-        _ = await question.gate.wait(until: limit)
+        let isAnswered = lookUps[key] ?? startLookUp(host, port, key)
+        _ = await isAnswered.wait(until: limit)
         return answers[key]?.addresses ?? []
     }
 
-    private func ask(_ host: String, _ port: UInt16, _ key: String) -> Question {
-        let question = Question()
-        questions[key] = question
-        let errand = Errand(host: host, port: port, lookUp: lookUp) { addresses in
+    private func startLookUp(_ host: String, _ port: UInt16, _ key: String) -> Gate {
+        let gate = Gate()
+        lookUps[key] = gate
+        let job = LookUpJob(host: host, port: port, lookUp: lookUp) { addresses in
             // The one place where another thread hands something to the loop.
             EventLoop.shared.start { [self] in answered(key, addresses) }
         }
-        let error = unsafe cnet_start_thread(Errand.main, Unmanaged.passRetained(errand).toOpaque())
+        let error = unsafe cnet_start_thread(LookUpJob.main, Unmanaged.passRetained(job).toOpaque())
         if error != 0 {
-            unsafe Unmanaged.passUnretained(errand).release()
+            unsafe Unmanaged.passUnretained(job).release()
             answered(key, [])
         }
-        return question
+        return gate
     }
 
     private func answered(_ key: String, _ addresses: [SocketAddress]) {
@@ -81,12 +76,12 @@ final class Resolver {
                 addresses: addresses,
                 freshUntilNanoseconds: EventLoop.shared.nowNanoseconds + freshMilliseconds * 1_000_000)
         }
-        questions.removeValue(forKey: key)?.gate.open()
+        lookUps.removeValue(forKey: key)?.open()
     }
 }
 
 /// What a resolver thread is sent to do.
-private final class Errand: Sendable {
+private final class LookUpJob: Sendable {
     let host: String
     let port: UInt16
     let lookUp: Resolver.LookUp
@@ -105,8 +100,8 @@ private final class Errand: Sendable {
     /// What the thread runs. Not isolated: a closure written inside the resolver would be the loop's, and
     /// trap here.
     nonisolated static let main: @convention(c) (UnsafeMutableRawPointer) -> Void = { raw in
-        let errand = unsafe Unmanaged<Errand>.fromOpaque(raw).takeRetainedValue()
-        errand.done(errand.lookUp(errand.host, errand.port))
+        let job = unsafe Unmanaged<LookUpJob>.fromOpaque(raw).takeRetainedValue()
+        job.done(job.lookUp(job.host, job.port))
     }
 }
 

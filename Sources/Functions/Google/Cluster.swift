@@ -26,9 +26,9 @@ final class Cluster {
         let expiresNanoseconds: UInt64
     }
 
-    /// A question on its way, and what came of it.
+    /// A request for it on its way, and what came of that.
     @EventLoopActor
-    private final class Question {
+    private final class Fetch {
         let gate = Gate()
         var result: Result<Origin, ClusterError> = .failure(
             ClusterError(description: "no answer from GKE in time"))
@@ -38,17 +38,17 @@ final class Cluster {
     private let api: GoogleAPI
     private let choice: EventHandlerConfiguration.ClusterEndpoint
     private let log: Log
-    private let questionMilliseconds: UInt64
+    private let fetchMilliseconds: UInt64
     private var known: Known?
     /// What GKE said last.
     private var lastOrigin: Origin?
-    private var question: Question?
+    private var fetching: Fetch?
 
     init(
         id: ClusterID, choice: EventHandlerConfiguration.ClusterEndpoint, api: GoogleAPI, log: Log,
-        questionMilliseconds: UInt64 = EventLimits.clusterQuestionMilliseconds
+        fetchMilliseconds: UInt64 = EventLimits.clusterFetchMilliseconds
     ) {
-        self.questionMilliseconds = questionMilliseconds
+        self.fetchMilliseconds = fetchMilliseconds
         target = Self.target(id)
         self.choice = choice
         self.api = api
@@ -66,19 +66,19 @@ final class Cluster {
     var current: Origin? {
         let now = EventLoop.shared.nowNanoseconds
         guard let known, known.expiresNanoseconds > now else { return nil }
-        if known.refreshFromNanoseconds <= now, question == nil { _ = ask() }
+        if known.refreshFromNanoseconds <= now, fetching == nil { _ = start() }
         return known.origin
     }
 
     /// The API server's origin, at once where it is known.
     func origin(deadline: Deadline) async throws(ClusterError) -> Origin {
         if let current { return current }
-        let question = question ?? ask()
-        guard await question.gate.wait(until: deadline) else {
+        let fetch = fetching ?? start()
+        guard await fetch.gate.wait(until: deadline) else {
             throw ClusterError(description: "no answer from GKE in time")
         }
         do {
-            return try question.result.get()
+            return try fetch.result.get()
         } catch {
             if let known { return known.origin }
             throw error
@@ -90,9 +90,9 @@ final class Cluster {
         if known?.origin == origin { known = nil }
     }
 
-    private func ask() -> Question {
-        let asked = Question()
-        question = asked
+    private func start() -> Fetch {
+        let started = Fetch()
+        fetching = started
         EventLoop.shared.start { [self] in
             let result = await request()
             if case .success(let origin) = result {
@@ -118,17 +118,17 @@ final class Cluster {
                         expiresNanoseconds: max(later, old.expiresNanoseconds))
                 }
             }
-            question = nil
-            asked.result = result
-            asked.gate.open()
+            fetching = nil
+            started.result = result
+            started.gate.open()
         }
-        return asked
+        return started
     }
 
     private func request() async -> Result<Origin, ClusterError> {
         let answer = await api.call(
             .clusterManager, .get, target,
-            deadline: .after(milliseconds: questionMilliseconds))
+            deadline: .after(milliseconds: fetchMilliseconds))
         guard answer.reaction == .done, let response = answer.response else {
             return .failure(
                 ClusterError(

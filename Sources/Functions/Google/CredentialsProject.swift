@@ -5,18 +5,18 @@ public import Net
 public final class ProjectLookup {
     private let server: MetadataServer?
     private let caller: UpstreamCaller
-    private let questionMilliseconds: UInt64
+    private let fetchMilliseconds: UInt64
     private var known: String?
-    private var question: Gate?
+    private var fetching: Gate?
     private var failure = TokenError.failed("no project is known: set GOOGLE_CLOUD_PROJECT")
 
     /// GOOGLE_CLOUD_PROJECT, GCLOUD_PROJECT or the key file's project is `known`; else the metadata server is
-    /// asked when the question first comes up.
+    /// asked when it is first needed.
     public init(
         known: String?, credentials: Credentials?, caller: UpstreamCaller,
-        questionMilliseconds: UInt64 = ServiceLimits.tokenFetchMilliseconds
+        fetchMilliseconds: UInt64 = ServiceLimits.tokenFetchMilliseconds
     ) {
-        self.questionMilliseconds = questionMilliseconds
+        self.fetchMilliseconds = fetchMilliseconds
         self.known = known ?? credentials?.projectID
         self.caller = caller
         if case .metadataServer(let server)? = credentials?.kind {
@@ -33,7 +33,7 @@ public final class ProjectLookup {
     public func value(deadline: Deadline) async throws(TokenError) -> String {
         if let known { return known }
         guard let server else { throw failure }
-        let gate = question ?? ask(server)
+        let gate = fetching ?? ask(server)
         guard await gate.wait(until: deadline) else { throw .timedOut }
         guard let known else { throw failure }
         return known
@@ -41,9 +41,9 @@ public final class ProjectLookup {
 
     private func ask(_ server: MetadataServer) -> Gate {
         let gate = Gate()
-        question = gate
+        fetching = gate
         EventLoop.shared.start { [self] in
-            let deadline = Deadline.after(milliseconds: questionMilliseconds)
+            let deadline = Deadline.after(milliseconds: fetchMilliseconds)
             let result = await caller.call(
                 .metadata, at: server.origin, deadline: deadline,
                 attemptMillisecondsMax: server.timeoutMilliseconds
@@ -51,7 +51,7 @@ public final class ProjectLookup {
                 MetadataServer.request("project/project-id")
             }
             take(result)
-            question = nil
+            fetching = nil
             gate.open()
         }
         return gate
