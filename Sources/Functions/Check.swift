@@ -53,11 +53,9 @@ final class Check {
     /// The settings that are wrong, as findings.
     nonisolated static func findings(_ error: ConfigurationError) -> [Finding] {
         error.problems.map { problem in
-            let end = problem.text.range(of: ". Expected ")
-            return Finding(
-                what: "setting", subject: problem.name, state: .failed,
-                detail: end.map { String(problem.text[..<$0.lowerBound]) } ?? problem.text,
-                remedy: end.map { "set it to \(problem.text[$0.upperBound...])" } ?? "set it right")
+            Finding(
+                what: "setting", subject: problem.name, state: .failed, detail: problem.found,
+                remedy: problem.expected.map { "set it to \($0)" } ?? "set it right")
         }
     }
 
@@ -111,21 +109,6 @@ final class Check {
     }
 }
 
-extension String {
-    /// Where `text` stands first, byte for byte.
-    fileprivate func range(of text: String) -> Range<String.Index>? {
-        let bytes = Array(text.utf8)
-        var start = utf8.startIndex
-        while start < utf8.endIndex {
-            if utf8[start...].starts(with: bytes) {
-                return start..<utf8.index(start, offsetBy: bytes.count)
-            }
-            start = utf8.index(after: start)
-        }
-        return nil
-    }
-}
-
 /// What an upstream's refusals mean for whoever operates the function.
 struct Meanings {
     /// Where it was asked.
@@ -164,7 +147,7 @@ struct Meanings {
             }
             return (detail, forbidden)
         case 404: return (detail, notFound)
-        case 408, 429, 500, 502, 503, 504:
+        case _ where Policy.isTransient(response.status):
             return (detail, "wait and run it again; it may be an outage: https://status.cloud.google.com")
         default: return (detail, "see that \(origin.hostField) is really the service that is meant")
         }

@@ -187,6 +187,27 @@ extension Check {
     }
 }
 
+extension Check {
+    /// Whether the keys that push tokens are checked against can be obtained, where PUSH_AUDIENCE is set.
+    func lookAtPushKeys() async {
+        let origin = PushVerifier.standardOrigin
+        let result = await parts.caller.call(.tokenEndpoint, at: origin, deadline: deadline) { _ in
+            HTTPRequest(method: .get, target: PushVerifier.target)
+        }
+        guard result.status == 200, let body = result.response?.body,
+            let keys = try? JSONDocument(parsing: body).root["keys"],
+            keys.elements.first(where: { _ in true }) != nil
+        else {
+            let reach =
+                "let the function reach \(origin.hostField): without its keys every push is answered 503"
+            return add(
+                "push keys", origin.host, result,
+                Meanings(origin: origin, service: "www.googleapis.com", forbidden: reach, notFound: reach))
+        }
+        add("push keys", origin.host, "they can be obtained")
+    }
+}
+
 extension Credentials {
     /// What to do where no token can be had with these.
     static func remedy(_ credentials: Credentials?) -> String {

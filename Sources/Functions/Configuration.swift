@@ -130,8 +130,13 @@ struct ConfigurationError: Error, Sendable, CustomStringConvertible {
     struct Problem: Sendable, Equatable {
         /// The variable.
         let name: String
-        /// What it is, and what was expected.
-        let text: String
+        /// What it is.
+        let found: String
+        /// What it must be; nil where `found` says all there is to say.
+        let expected: String?
+
+        /// Both, as one line.
+        var text: String { expected.map { "\(found). Expected \($0)" } ?? found }
     }
 
     let kind: FunctionKind
@@ -150,21 +155,20 @@ extension ConfigurationError.Problem {
     /// A variable that is not there, or empty.
     init(absent setting: Setting, isEmpty: Bool) {
         name = setting.names[0]
-        text =
-            "\(setting.names.joined(separator: " or ")) is \(isEmpty ? "empty" : "not set"). "
-            + "Expected \(setting.expected)"
+        found = "\(setting.names.joined(separator: " or ")) is \(isEmpty ? "empty" : "not set")"
+        expected = setting.expected
     }
 
     /// A variable whose value is not what it must be. The value is shown, shortened and escaped.
     init(wrong name: String, _ value: String, expected: String) {
-        self.name = name
-        text = "\(name) is \(Self.quoted(value)). Expected \(expected)"
+        self.init(name, "\(name) is \(Self.quoted(value))", expected: expected)
     }
 
     /// A variable that leads to something that is wrong.
-    init(_ name: String, _ text: String) {
+    init(_ name: String, _ found: String, expected: String? = nil) {
         self.name = name
-        self.text = text
+        self.found = found
+        self.expected = expected
     }
 
     private static func quoted(_ value: String) -> String {

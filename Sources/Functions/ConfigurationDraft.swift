@@ -62,8 +62,8 @@ struct ConfigurationDraft: Sendable {
             if !problems.contains(where: { $0.name == missing }) {
                 problems.append(
                     .init(
-                        missing,
-                        "\(missing) is not set. Expected it together with its counterpart, or neither"))
+                        missing, "\(missing) is not set",
+                        expected: "it together with its counterpart, or neither"))
             }
         }
         if let path = environment["SSL_CERT_FILE"], case .failure(let error) = environment.contents(of: path),
@@ -76,8 +76,8 @@ struct ConfigurationDraft: Sendable {
         if let metricsPort, metricsPort == port, metricsPort != 0, !isPortWrong {
             problems.append(
                 .init(
-                    "METRICS_PORT",
-                    "METRICS_PORT is \"\(metricsPort)\", as PORT is. Expected a port of its own"))
+                    "METRICS_PORT", "METRICS_PORT is \"\(metricsPort)\", as PORT is",
+                    expected: "a port of its own"))
         }
     }
 
@@ -128,8 +128,8 @@ struct ConfigurationDraft: Sendable {
         if case .metadataServer = credentials.kind { return nil }
         return .init(
             "GOOGLE_CLOUD_PROJECT",
-            "GOOGLE_CLOUD_PROJECT is not set, and neither \(name) nor the credentials name a project. "
-                + "Expected a project id")
+            "GOOGLE_CLOUD_PROJECT is not set, and neither \(name) nor the credentials name a project",
+            expected: "a project id")
     }
 
     /// A dead letter on the network's own topic would come back as an event, for ever.
@@ -150,8 +150,8 @@ struct ConfigurationDraft: Sendable {
         let isNamed = environment[name] != nil
         return .init(
             name,
-            "\(isNamed ? name : "The credentials file of gcloud"): \(error). "
-                + "Expected application default credentials")
+            "\(isNamed ? name : "The credentials file of gcloud"): \(error)",
+            expected: "application default credentials")
     }
 
     private func endpoints(universeDomain: String) -> Endpoints {

@@ -80,33 +80,46 @@ final class EventHandler: ServiceHandler {
         case .failed(let failure): return notStored(event, failure, course)
         }
         switch event.kind {
-        case .question: break
-        case .cancellation:
-            // Without an id there is no Job; least of all is an empty name sent, which means all of them.
-            guard let cancelled else {
-                return acknowledge(event, .stored, "stored; its question_uuid names no Job", course)
-            }
-            let failure = await kubernetes.delete(cancelled, deadline: deadline, context: course.context)
-            course.dispatched()
-            if let failure { return notDone(.notCancelled, "cancelled", event, failure, course) }
-            return acknowledge(event, .cancelled, "cancelled", course)
+        case .question: return await dispatch(event, made ?? makeJob(of: event), &course)
+        case .cancellation: return await cancel(cancelled, event, &course)
         case .exception, .other: return acknowledge(event, .stored, "stored", course)
         }
-        switch made ?? makeJob(of: event) {
-        case .success(let job):
-            let creation = await kubernetes.create(job, deadline: deadline, context: course.context)
-            course.dispatched()
-            switch creation {
-            case .created: return acknowledge(event, .dispatched, "dispatched", course)
-            case .takenByOther(let owner): return duplicate(event, job, owner, course)
-            case .refused(let status, let words):
-                let reason = Undispatchable.refused(status).description
-                return await reportUndispatchable(event, reason, words, &course)
-            case .failed(let failure): return notDone(.notDispatched, "dispatched", event, failure, course)
-            }
+    }
+
+    /// Creates the Job of a question that is stored, or tells the asker why there is none.
+    private func dispatch(
+        _ event: Event, _ made: Result<Job, Undispatchable>, _ course: inout Course
+    ) async -> HTTPResponse {
+        let job: Job
+        switch made {
+        case .success(let made): job = made
         case .failure(let reason):
             return await reportUndispatchable(event, reason.description, nil, &course)
         }
+        let creation = await kubernetes.create(job, deadline: course.deadline, context: course.context)
+        course.dispatched()
+        switch creation {
+        case .created: return acknowledge(event, .dispatched, "dispatched", course)
+        case .takenByOther(let owner): return duplicate(event, job, owner, course)
+        case .refused(let status, let words):
+            let reason = Undispatchable.refused(status).description
+            return await reportUndispatchable(event, reason, words, &course)
+        case .failed(let failure): return notDone(.notDispatched, "dispatched", event, failure, course)
+        }
+    }
+
+    /// Deletes the Job of a question whose cancellation is stored. Without an id there is none; least of all
+    /// is an empty name sent, which means all of them.
+    private func cancel(
+        _ question: QuestionUUID?, _ event: Event, _ course: inout Course
+    ) async -> HTTPResponse {
+        guard let question else {
+            return acknowledge(event, .stored, "stored; its question_uuid names no Job", course)
+        }
+        let failure = await kubernetes.delete(question, deadline: course.deadline, context: course.context)
+        course.dispatched()
+        if let failure { return notDone(.notCancelled, "cancelled", event, failure, course) }
+        return acknowledge(event, .cancelled, "cancelled", course)
     }
 
     // MARK: Reading

@@ -124,8 +124,16 @@ public enum Policy {
         case (.kubernetesDelete, 409, _): .again
         case (.kubernetesGet, 404, _), (.artifactRegistry, 404, _): .notFound
         case (_, 200, _): .done
-        case (_, 408, _), (_, 429, _), (_, 500, _), (_, 502, _), (_, 503, _), (_, 504, _): .again
+        case (_, let status, _) where isTransient(status): .again
         default: .unavailable
+        }
+    }
+
+    /// Whether an answer with this status says of itself that the same request may succeed later.
+    static func isTransient(_ status: Int) -> Bool {
+        switch status {
+        case 408, 429, 500, 502, 503, 504: true
+        default: false
         }
     }
 }

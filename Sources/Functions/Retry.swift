@@ -41,8 +41,10 @@ public struct Retry: Sendable {
 
     /// What to do after an attempt that brought no result.
     public enum Decision: Equatable, Sendable {
-        /// Try again at once.
-        case attempt
+        /// Try again at once, with a fresh token.
+        case renewToken
+        /// Try again once the cluster's endpoint was asked anew.
+        case renewOrigin
         /// Try again at this time.
         case attemptAt(nanoseconds: UInt64)
         /// No further attempt.
@@ -60,12 +62,16 @@ public struct Retry: Sendable {
     }
 
     /// Begins an attempt. Returns when it is given up: after a third of the time that is left, so that a
-    /// single stalled call leaves time for two more. Nil when no time is left.
-    public mutating func beginAttempt(nowNanoseconds: UInt64) -> UInt64? {
+    /// single stalled call leaves time for two more, or after `millisecondsMax` if that is less. Nil when no
+    /// time is left.
+    public mutating func beginAttempt(nowNanoseconds: UInt64, millisecondsMax: UInt64 = .max) -> UInt64? {
         guard nowNanoseconds < deadlineNanoseconds else { return nil }
         attempts += 1
         let left = deadlineNanoseconds - nowNanoseconds
-        return nowNanoseconds + max(1, min(left / 3, Self.attemptNanosecondsMax))
+        let most = millisecondsMax.multipliedReportingOverflow(by: 1_000_000)
+        let longest =
+            most.overflow ? Self.attemptNanosecondsMax : min(most.partialValue, Self.attemptNanosecondsMax)
+        return nowNanoseconds + max(1, min(left / 3, longest))
     }
 
     /// What to do after an attempt that ended with `reaction`.
@@ -81,10 +87,10 @@ public struct Retry: Sendable {
         switch reaction {
         case .freshToken where !hasRenewedToken:
             hasRenewedToken = true
-            return uncounted(nowNanoseconds)
+            return uncounted(.renewToken, nowNanoseconds)
         case .askClusterAnew where !hasAskedClusterAnew:
             hasAskedClusterAnew = true
-            return uncounted(nowNanoseconds)
+            return uncounted(.renewOrigin, nowNanoseconds)
         case .again, .askClusterAnew(mayPass: true):
             return counted(retryAfterNanoseconds, nowNanoseconds, &budget, random)
         default:
@@ -93,10 +99,10 @@ public struct Retry: Sendable {
     }
 
     /// An attempt that is not counted and takes nothing from the budget.
-    private mutating func uncounted(_ nowNanoseconds: UInt64) -> Decision {
+    private mutating func uncounted(_ decision: Decision, _ nowNanoseconds: UInt64) -> Decision {
         guard nowNanoseconds < deadlineNanoseconds else { return .giveUp }
         attempts -= 1
-        return .attempt
+        return decision
     }
 
     private mutating func counted(

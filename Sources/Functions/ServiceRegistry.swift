@@ -1,23 +1,6 @@
 internal import JSON
 internal import Net
 
-/// A handler that can be made ready before its first request.
-@EventLoopActor
-protocol ServiceHandler: Handler {
-    /// Whether any of its calls carries the access token.
-    var needsToken: Bool { get }
-    /// Does beforehand, in the background, what the first request would have to wait for.
-    ///
-    /// A handshake takes a millisecond of the one thread, and requests may wait already: what not all of them
-    /// need begins after `letRequestsPass`.
-    func warmUp(deadline: Deadline, letRequestsPass: () async -> Void) async
-}
-
-extension ServiceHandler {
-    /// A cluster's API server always takes it.
-    var needsToken: Bool { true }
-}
-
 /// Answers whether a service revision exists, and which revision is a service's default.
 @EventLoopActor
 final class ServiceRegistry: ServiceHandler {

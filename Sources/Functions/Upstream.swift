@@ -43,7 +43,7 @@ public struct UpstreamResult: Sendable {
     /// Whether it may pass by itself, as opposed to something that an operator must look at.
     var mayPass: Bool {
         switch last {
-        case .answer(let response): [408, 429, 500, 502, 503, 504].contains(response.status)
+        case .answer(let response): Policy.isTransient(response.status)
         case .failure(.notVerified): false
         case .failure, .noToken(.timedOut), .notSent: true
         case .noToken(.failed): false
@@ -94,7 +94,6 @@ public final class UpstreamCaller {
     ) async -> UpstreamResult {
         var retry = Retry(deadlineNanoseconds: deadline.nanoseconds)
         var origin = origin
-        var hasRenewedOrigin = false
         var attempts = 0
         var last = UpstreamResult.Last.notSent
         while true {
@@ -111,13 +110,12 @@ public final class UpstreamCaller {
                     start = EventLoop.shared.nowNanoseconds
                 }
             }
-            guard let attemptEnd = retry.beginAttempt(nowNanoseconds: start) else {
+            guard
+                let end = retry.beginAttempt(nowNanoseconds: start, millisecondsMax: attemptMillisecondsMax)
+            else {
                 return ended(upstream, origin, source, last, .unavailable, attempts)
             }
             attempts += 1
-            let longest = attemptMillisecondsMax.multipliedReportingOverflow(by: 1_000_000)
-            let own = start.addingReportingOverflow(longest.overflow ? .max : longest.partialValue)
-            let end = own.overflow ? attemptEnd : min(attemptEnd, own.partialValue)
             let outcome: Outcome
             let label: AttemptOutcome
             do throws(HTTPClientError) {
@@ -141,17 +139,18 @@ public final class UpstreamCaller {
             }
             if reaction.isFinal { return ended(upstream, origin, source, last, reaction, attempts) }
             logAttempt(upstream, last, attempts, start, context)
-            let goesOn = await prepareNext(upstream, reaction, last, &retry)
-            guard goesOn else {
-                return ended(upstream, origin, source, last, .unavailable, attempts)
-            }
-            if reaction == .freshToken, let source, let token { source.invalidate(token) }
-            if case .askClusterAnew = reaction, !hasRenewedOrigin {
-                hasRenewedOrigin = true
+            switch decision(upstream, reaction, last, &retry) {
+            case .attemptAt(let nanoseconds):
+                await EventLoop.shared.sleep(until: Deadline(nanoseconds: nanoseconds))
+            case .renewToken:
+                if let source, let token { source.invalidate(token) }
+            case .renewOrigin:
                 guard let renewed = await renewOrigin(origin) else {
                     return ended(upstream, origin, source, last, .unavailable, attempts)
                 }
                 origin = renewed
+            case .giveUp:
+                return ended(upstream, origin, source, last, .unavailable, attempts)
             }
         }
     }
@@ -174,26 +173,19 @@ public final class UpstreamCaller {
         return result
     }
 
-    /// Waits as long as Retry says. Returns whether there is a next attempt.
-    private func prepareNext(
+    /// What Retry says, with the answer's Retry-After, chance and the upstream's budget.
+    private func decision(
         _ upstream: Upstream, _ reaction: Reaction, _ last: UpstreamResult.Last, _ retry: inout Retry
-    ) async -> Bool {
+    ) -> Retry.Decision {
         var retryAfter: UInt64?
         if case .answer(let response) = last, let value = response.fields["retry-after"] {
             retryAfter = RetryAfter.nanoseconds(value, nowSeconds: WallClock.now.seconds)
         }
         let chance = random()
-        let decision = changeBudget(of: upstream) { budget in
+        return changeBudget(of: upstream) { budget in
             retry.decide(
                 after: reaction, retryAfterNanoseconds: retryAfter,
                 nowNanoseconds: EventLoop.shared.nowNanoseconds, budget: &budget, random: chance)
-        }
-        switch decision {
-        case .attempt: return true
-        case .attemptAt(let nanoseconds):
-            await EventLoop.shared.sleep(until: Deadline(nanoseconds: nanoseconds))
-            return true
-        case .giveUp: return false
         }
     }
 

@@ -147,7 +147,7 @@ public final class HTTPServer {
         // Those that the kernel has taken for us are ours to answer.
         await listener.dropConnectionRequests()
         let last = connectionsAccepted + Limits.acceptQueueMax
-        await acceptWaiting(from: listener) { connectionsAccepted >= last }
+        await acceptWaiting(from: listener) { connectionsAccepted >= last || drainDeadline.hasPassed }
         self.listener = nil
     }
 

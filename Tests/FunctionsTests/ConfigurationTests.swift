@@ -213,6 +213,17 @@ struct ConfigurationTests {
             ])
     }
 
+    @Test("LOG_EXECUTION_ID is on where the functions-framework takes it for on, and nowhere else")
+    func executionIDs() throws {
+        for (value, isOn) in [
+            ("y", true), ("yes", true), ("t", true), ("true", true), ("on", true), ("1", true),
+            ("TRUE", false),
+            ("false", false), ("0", false), ("no", false),
+        ] {
+            #expect(try handler(["LOG_EXECUTION_ID": value]).service.logsExecutionIDs == isOn, "\(value)")
+        }
+    }
+
     @Test("optional values are read")
     func optionalValues() throws {
         let handler = try handler([

@@ -1,5 +1,4 @@
 import JSON
-import Net
 import Testing
 
 @testable import Functions
@@ -27,20 +26,8 @@ private let heartbeat = encoded(#"{"kind":"heartbeat"}"#)
 func malformedIs400() async throws {
     let malformed = ["", "!", encoded("x"), encoded("[]"), encoded("{}")].map { push(data: $0) }
     let bodies = malformed + [push(data: heartbeat, attributes: ""), "{}", ""]
-    let (statuses, sent) = try await LoopSupport.run {
-        let exchange = FakeExchange { _, _ in .success(.json(200, "{}")) }
-        let read = try Configuration(.eventHandler, environment: Environment(WarmUpTests.variables))
-        guard case .eventHandler(let configuration) = read else { throw NotAnEvent.noMessage }
-        let handler = EventHandler(configuration, WarmUpTests.parts(exchange, .silent()))
-        var statuses: [Int] = []
-        for body in bodies {
-            var request = HTTPRequest(method: .post, target: [0x2F], body: Array(body.utf8))
-            request.fields.append("Content-Type", "application/json")
-            statuses.append(await handler.handle(request, deadline: .after(milliseconds: 10_000)).status)
-        }
-        return (statuses, exchange.sent.count)
-    }
-    #expect(statuses == bodies.map { _ in 400 } && sent == 0)
+    let (statuses, calls) = try await HandlerBench.handle(bodies.map { HandlerBench.post($0) })
+    #expect(statuses == bodies.map { _ in 400 } && calls.isEmpty)
 }
 
 @Test("a push with message_id alone is taken")

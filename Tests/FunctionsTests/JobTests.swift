@@ -188,7 +188,7 @@ struct JobTests {
         ] {
             #expect(Kubernetes.eventUUID(inJob: other.body, comparing: ours) == other.eventUUID)
         }
-        // A dollar sign is doubled in an argument of a container, so that the cluster expands nothing.
+        // A dollar sign is an escape in an argument of a container, so that the cluster expands nothing.
         let dollars = try job([("uuid", "ev-$(HOME)")])
         #expect(Kubernetes.eventUUID(inJob: dollars.body, comparing: dollars) == Array("ev-$(HOME)".utf8))
         // The same text with an escape that is not ours, as another writer of JSON has it.

@@ -31,6 +31,8 @@ func attempts(seed: UInt64) {
 func attemptTime() {
     var retry = Retry(deadlineNanoseconds: 55 * second)
     #expect(retry.beginAttempt(nowNanoseconds: 0) == 10 * second)
+    #expect(retry.beginAttempt(nowNanoseconds: 0, millisecondsMax: 9_000) == 9 * second)
+    #expect(retry.beginAttempt(nowNanoseconds: 0, millisecondsMax: 11_000) == 10 * second)
     #expect(retry.beginAttempt(nowNanoseconds: 40 * second) == 45 * second)
     #expect(retry.beginAttempt(nowNanoseconds: 55 * second - 1) == 55 * second)
     #expect(retry.beginAttempt(nowNanoseconds: 55 * second) == nil)
@@ -45,8 +47,8 @@ func uncounted() {
         _ = retry.beginAttempt(nowNanoseconds: 0)
         return retry.decide(after: reaction, nowNanoseconds: 0, budget: &budget, random: 0)
     }
-    #expect(decide(.freshToken) == .attempt)
-    #expect(decide(.askClusterAnew(mayPass: true)) == .attempt)
+    #expect(decide(.freshToken) == .renewToken)
+    #expect(decide(.askClusterAnew(mayPass: true)) == .renewOrigin)
     #expect(budget == RetryBudget())
     #expect(decide(.askClusterAnew(mayPass: true)) == .attemptAt(nanoseconds: 0))
     #expect(decide(.again) == .attemptAt(nanoseconds: 0))
@@ -55,13 +57,13 @@ func uncounted() {
     _ = other.beginAttempt(nowNanoseconds: 0)
     #expect(
         other.decide(after: .askClusterAnew(mayPass: false), nowNanoseconds: 0, budget: &budget, random: 0)
-            == .attempt)
+            == .renewOrigin)
     _ = other.beginAttempt(nowNanoseconds: 0)
     #expect(
         other.decide(after: .askClusterAnew(mayPass: false), nowNanoseconds: 0, budget: &budget, random: 0)
             == .giveUp)
     var token = Retry(deadlineNanoseconds: second)
-    for expected in [Retry.Decision.attempt, .giveUp] {
+    for expected in [Retry.Decision.renewToken, .giveUp] {
         _ = token.beginAttempt(nowNanoseconds: 0)
         #expect(token.decide(after: .freshToken, nowNanoseconds: 0, budget: &budget, random: 0) == expected)
     }

@@ -109,7 +109,7 @@ def test_close_ends_the_connection_after_the_answer(server, text):
         assert connection.is_ended()
 
 
-def test_asterisk_and_tunnel(server):
+def test_options_asterisk_is_answered_and_connect_is_501_and_the_end(server):
     status, fields, _ = accepted(server, "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n")
     assert (status, fields["echo-target"]) == (200, "*")
     # What follows would be meant for a tunnel, and there is none.

@@ -129,7 +129,7 @@ def test_the_subscription_pushes_with_a_token_waits_and_never_expires(module):
     assert plain(module.variables["subscription_dead_letter_attempts"]["default"]) in ("None", "null")
 
 
-def test_ingress_probe_and_start_are_as_meant(module):
+def test_the_module_opens_and_probes_each_service_as_meant(module):
     for function, ingress in [("event_handler", "INTERNAL_ONLY"), ("service_registry", "ALL")]:
         service = module.resources["google_cloud_run_v2_service", function]
         assert plain(service["ingress"]) == f"INGRESS_TRAFFIC_{ingress}"

@@ -12,7 +12,7 @@ from upstreams import (BIGQUERY, BY_NAME, CREATE, DELETE, GET, GKE, calls_of, ch
     ("row-timeout", 503, 3), ("row-backend-error", 503, 3), ("row-stopped", 503, 3), ("row-invalid", 400, 1),
     ("google-rate-limit", 503, 3), ("google-forbidden", 503, 1), ("google-not-found", 503, 1),
     ("google-too-many-requests", 503, 3), ("payload-too-large", 400, 1), ("payload-too-large-413", 400, 1)])
-def test_what_bigquery_says_decides(start, shared, preset, answer, attempts):
+def test_what_bigquery_says_decides_about_the_acknowledgement(start, shared, preset, answer, attempts):
     event = heartbeat(1)
     status, program = deliver_under(start, shared, event, BIGQUERY.fault(preset=preset))
     assert status == answer

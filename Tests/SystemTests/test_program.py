@@ -178,6 +178,16 @@ def test_it_may_open_as_many_descriptors_as_the_kernel_allows(start, cloud):
     assert line.split()[3] == line.split()[4]
 
 
+def test_a_target_that_is_no_uri_is_400(start, cloud):
+    """Of either function: a broken escape, or what stands in no URI (RFC 3986 appendix A)."""
+    for function in ["event-handler", "service-registry"]:
+        program = start("twined-functions", function, environment=cloud.environment(function))
+        for target in [b"/%zz", b"/%", b"/?a=%4", b'/"', b"/<a>", b"/{a}", b"/\\", b"/?a=[%"]:
+            with Connection(program.port) as connection:
+                connection.send(b"POST %s HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n" % target)
+                assert connection.read_response()[0] == 400, target
+
+
 # How it lives and ends
 
 

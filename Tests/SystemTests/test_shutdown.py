@@ -142,7 +142,7 @@ def test_new_connections_are_refused_from_then_on(start, shared):
 
 
 @pytest.mark.parametrize("function", [event_handler, service_registry], ids=["event-handler", "service-registry"])
-def test_during_the_start(start, shared, function):
+def test_sigterm_during_the_start_ends_it_and_once_it_listens_with_0(start, shared, function):
     """Before it listens the signal may end it as any program; from the listening on the exit status is 0."""
     name = function.__name__.replace("_", "-")
     variables = {**shared.environment(name), "GOOGLE_CLOUD_PROJECT": "demo-project"}

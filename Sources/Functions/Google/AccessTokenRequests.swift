@@ -242,35 +242,3 @@ extension [UInt8] {
         return Array(self[first...last])
     }
 }
-
-extension WallClock {
-    /// A date and time of RFC 3339; the fraction is left out. Nil when it is none.
-    init?(rfc3339 text: [UInt8]) {
-        func number(_ range: Range<Int>) -> Int64? {
-            guard range.upperBound <= text.count, text[range].allSatisfy({ $0 &- 0x30 < 10 }) else {
-                return nil
-            }
-            return text[range].reduce(0) { $0 * 10 + Int64($1 &- 0x30) }
-        }
-        guard text.count >= 20, text[4] == 0x2D, text[7] == 0x2D, text[10] | 0x20 == UInt8(ascii: "t"),
-            text[13] == 0x3A, text[16] == 0x3A,
-            let year = number(0..<4), let month = number(5..<7), let day = number(8..<10),
-            let hour = number(11..<13), let minute = number(14..<16), let second = number(17..<19),
-            (1...12).contains(month), (1...31).contains(day), hour < 24, minute < 60, second < 61
-        else { return nil }
-        var zone = text[19...]
-        if zone.first == UInt8(ascii: ".") { zone = zone.dropFirst().drop { $0 &- 0x30 < 10 } }
-        var offsetSeconds: Int64 = 0
-        if zone.count == 6, zone.first == UInt8(ascii: "+") || zone.first == UInt8(ascii: "-"),
-            let hours = number(zone.startIndex + 1..<zone.startIndex + 3),
-            let minutes = number(zone.startIndex + 4..<zone.startIndex + 6)
-        {
-            offsetSeconds = (hours * 60 + minutes) * 60 * (zone.first == UInt8(ascii: "-") ? -1 : 1)
-        } else if zone.count != 1 || zone.first.map({ $0 | 0x20 }) != UInt8(ascii: "z") {
-            return nil
-        }
-        let local = WallClock(
-            year: year, month: month, day: day, hour: hour, minute: minute, second: second)
-        self.init(seconds: local.seconds - offsetSeconds)
-    }
-}
