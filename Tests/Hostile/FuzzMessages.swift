@@ -173,9 +173,7 @@ enum FuzzMessages {
     private static let date = Array("Sun, 06 Nov 1994 08:49:37 GMT".utf8)
 
     /// A refusal has its text, but where it refuses a HEAD: then it has a head alone (RFC 9110, 9.3.2).
-    private static func refusal(
-        _ bytes: [UInt8], of sent: some Sequence<UInt8>
-    ) -> String {
+    static func refusal(_ bytes: [UInt8], of sent: some Sequence<UInt8>) -> String {
         var client = HTTPClientStateMachine(method: .get)
         client.receive(bytes.span)
         if case .receiving = client.state, position(of: "HEAD ", in: Array(sent)[...]) != nil {
@@ -183,7 +181,7 @@ enum FuzzMessages {
             client.receive(bytes.span)
         }
         guard case .done(let response, false) = client.state else {
-            check(false, "a refusal can be read, and ends the connection")
+            check(false, "a refusal can be read, and ends the connection: \(shown(bytes))")
             return ""
         }
         check((400...599).contains(response.status), "a refusal is an error")
