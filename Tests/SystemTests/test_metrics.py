@@ -123,9 +123,9 @@ def test_the_registry_counts_look_ups(start, cloud):
     for target in ["/my-org/my-service", "/my-org/my-service?revision_tag=0.1.0", "/my-org/none"]:
         request(registry.port, "GET", target)
     samples, _ = scrape(port)
-    assert samples[("twined_lookups_total", ("outcome", "found"), ("question", "default"))] == 1
-    assert samples[("twined_lookups_total", ("outcome", "found"), ("question", "exists"))] == 1
-    assert samples[("twined_lookups_total", ("outcome", "missing"), ("question", "default"))] == 1
+    assert samples[("twined_lookups_total", ("outcome", "found"), ("query", "default"))] == 1
+    assert samples[("twined_lookups_total", ("outcome", "found"), ("query", "exists"))] == 1
+    assert samples[("twined_lookups_total", ("outcome", "missing"), ("query", "default"))] == 1
 
 
 def refused(program):
