@@ -120,11 +120,15 @@ struct ConfigurationDraft: Sendable {
     /// A table or dead-letter topic without a project is in the program's own, which must be known or be
     /// asked for: without it no event could be stored, and none that cannot be would be acknowledged.
     private func projectProblem(_ credentials: Credentials?) -> ConfigurationError.Problem? {
-        let table = eventsTable.map { ("BIGQUERY_EVENTS_TABLE", $0.project) }
-        let topic = deadLetterTopic.map { ("DEAD_LETTER_TOPIC_NAME", $0.project) }
-        guard let (name, _) = [table, topic].compactMap({ $0 }).first(where: { $0.1 == nil }),
-            projectID == nil, let credentials, credentials.projectID == nil
-        else { return nil }
+        let name: String
+        if let eventsTable, eventsTable.project == nil {
+            name = "BIGQUERY_EVENTS_TABLE"
+        } else if let deadLetterTopic, deadLetterTopic.project == nil {
+            name = "DEAD_LETTER_TOPIC_NAME"
+        } else {
+            return nil
+        }
+        guard projectID == nil, let credentials, credentials.projectID == nil else { return nil }
         if case .metadataServer = credentials.kind { return nil }
         return .init(
             "GOOGLE_CLOUD_PROJECT",
