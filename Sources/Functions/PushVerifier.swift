@@ -26,7 +26,7 @@ final class PushVerifier {
     private var keys: [[UInt8]: RSAPublicKey] = [:]
     private var expiresNanoseconds: UInt64 = 0
     private var askedNanoseconds: UInt64 = 0
-    private var fetching: Gate?
+    private let asking = SingleFlight()
     /// Why the last request for them brought no keys; nil when it did.
     private var failure: String? = "no keys yet"
 
@@ -75,23 +75,17 @@ final class PushVerifier {
             askedNanoseconds == 0
             || now - askedNanoseconds >= EventLimits.pushKeysPauseMilliseconds * 1_000_000
         if isFresh, keys[keyID] != nil { return }
-        guard let gate = fetching ?? (isFresh && !mayAsk ? nil : ask()) else { return }
-        if await !gate.wait(until: deadline) { failure = "the issuer's keys did not come in time" }
+        if isFresh, !mayAsk, !asking.isUnderWay { return }
+        let answered = asking.begin { [self] in await ask() }
+        if await !answered.wait(until: deadline) { failure = "the issuer's keys did not come in time" }
     }
 
-    private func ask() -> Gate {
-        let gate = Gate()
-        fetching = gate
+    private func ask() async {
         askedNanoseconds = EventLoop.shared.nowNanoseconds
-        EventLoop.shared.start { [self] in
-            let result = await caller.call(
-                .tokenEndpoint, at: origin, deadline: .after(milliseconds: EventLimits.pushKeysMilliseconds)
-            ) { _ in HTTPRequest(method: .get, target: Self.target) }
-            take(result)
-            fetching = nil
-            gate.open()
-        }
-        return gate
+        let result = await caller.call(
+            .tokenEndpoint, at: origin, deadline: .after(milliseconds: EventLimits.pushKeysMilliseconds)
+        ) { _ in HTTPRequest(method: .get, target: Self.target) }
+        take(result)
     }
 
     private func take(_ result: UpstreamResult) {

@@ -56,19 +56,14 @@ public final class AccessToken {
         var marginMilliseconds = ServiceLimits.tokenMarginMilliseconds
     }
 
-    /// A fetch on its way, and what came of it.
-    @EventLoopActor
-    private final class Fetch {
-        let gate = Gate()
-        var result: Result<Token, TokenError> = .failure(.timedOut)
-    }
-
     private let fetch: @EventLoopActor (Deadline) async -> Result<FetchedToken, TokenError>
     private let log: Log
     private let timing: Timing
     private let remedy: String?
     private var held: Held?
-    private var fetching: Fetch?
+    private let fetching = SingleFlight()
+    /// Why the last fetch brought no token; nil when it did.
+    private var failure: TokenError?
     private var refreshPausedUntilNanoseconds: UInt64 = 0
     private var generation: UInt64 = 0
 
@@ -107,10 +102,13 @@ public final class AccessToken {
     /// The token, at once where one is held; else `meanwhile` is called when it has been asked for.
     public func value(deadline: Deadline, meanwhile: () -> Void = {}) async throws(TokenError) -> Token {
         if let token = current(nowNanoseconds: EventLoop.shared.nowNanoseconds) { return token }
-        let fetching = fetching ?? start()
+        let fetched = fetching.begin { [self] in await fetchAndHold() }
         meanwhile()
-        guard await fetching.gate.wait(until: deadline) else { throw .timedOut }
-        return try fetching.result.get()
+        guard await fetched.wait(until: deadline) else { throw .timedOut }
+        if let failure { throw failure }
+        // Even one that is not handed out any more: it is as new as can be.
+        guard let held else { throw .timedOut }
+        return held.token
     }
 
     /// Forgets `token`, which an upstream has refused, unless another has taken its place already.
@@ -127,37 +125,31 @@ public final class AccessToken {
 
     private func refreshIfDue(_ held: Held, nowNanoseconds: UInt64) {
         guard nowNanoseconds >= held.refreshFromNanoseconds,
-            nowNanoseconds >= refreshPausedUntilNanoseconds, fetching == nil
+            nowNanoseconds >= refreshPausedUntilNanoseconds
         else { return }
-        _ = start()
+        fetching.begin { [self] in await fetchAndHold() }
     }
 
-    private func start() -> Fetch {
-        let started = Fetch()
-        fetching = started
-        EventLoop.shared.start { [self] in
-            let startNanoseconds = EventLoop.shared.nowNanoseconds
-            let startSecond = WallClock.now.seconds
-            let fetched = await fetch(.after(milliseconds: timing.fetchMilliseconds))
-            switch fetched {
-            case .success(let token): started.result = .success(hold(token, startNanoseconds, startSecond))
-            case .failure(let error):
-                refreshPausedUntilNanoseconds =
-                    EventLoop.shared.nowNanoseconds + timing.pauseMilliseconds * 1_000_000
-                log.write(.warning, "no access token could be obtained") { line in
-                    line.field("reason", error.description)
-                    if let remedy { line.field("remedy", remedy) }
-                }
-                started.result = .failure(error)
+    private func fetchAndHold() async {
+        let startNanoseconds = EventLoop.shared.nowNanoseconds
+        let startSecond = WallClock.now.seconds
+        switch await fetch(.after(milliseconds: timing.fetchMilliseconds)) {
+        case .success(let token):
+            failure = nil
+            hold(token, startNanoseconds, startSecond)
+        case .failure(let error):
+            failure = error
+            refreshPausedUntilNanoseconds =
+                EventLoop.shared.nowNanoseconds + timing.pauseMilliseconds * 1_000_000
+            log.write(.warning, "no access token could be obtained") { line in
+                line.field("reason", error.description)
+                if let remedy { line.field("remedy", remedy) }
             }
-            fetching = nil
-            started.gate.open()
         }
-        return started
     }
 
     /// Keeps a token. Its life is counted from before it was asked for, and ends a little early.
-    private func hold(_ fetched: FetchedToken, _ startNanoseconds: UInt64, _ startSecond: Int64) -> Token {
+    private func hold(_ fetched: FetchedToken, _ startNanoseconds: UInt64, _ startSecond: Int64) {
         generation += 1
         let token = Token(authorization: Array("Bearer ".utf8) + fetched.bytes, generation: generation)
         let lifetime = fetched.lifetimeMilliseconds
@@ -169,6 +161,5 @@ public final class AccessToken {
             token: token, refreshFromNanoseconds: startNanoseconds + refreshAfter * 1_000_000,
             expiresNanoseconds: startNanoseconds + life * 1_000_000,
             expiresAtSecond: startSecond + Int64(life / 1_000))
-        return token
     }
 }

@@ -26,14 +26,6 @@ final class Cluster {
         let expiresNanoseconds: UInt64
     }
 
-    /// A request for it on its way, and what came of that.
-    @EventLoopActor
-    private final class Fetch {
-        let gate = Gate()
-        var result: Result<Origin, ClusterError> = .failure(
-            ClusterError(description: "no answer from GKE in time"))
-    }
-
     private let target: [UInt8]
     private let api: GoogleAPI
     private let choice: EventHandlerConfiguration.ClusterEndpoint
@@ -42,7 +34,9 @@ final class Cluster {
     private var known: Known?
     /// What GKE said last.
     private var lastOrigin: Origin?
-    private var fetching: Fetch?
+    private let asking = SingleFlight()
+    /// Why GKE's last answer named no endpoint; nil when it did.
+    private var failure: ClusterError?
 
     init(
         id: ClusterID, choice: EventHandlerConfiguration.ClusterEndpoint, api: GoogleAPI, log: Log,
@@ -66,23 +60,18 @@ final class Cluster {
     var current: Origin? {
         let now = EventLoop.shared.nowNanoseconds
         guard let known, known.expiresNanoseconds > now else { return nil }
-        if known.refreshFromNanoseconds <= now, fetching == nil { _ = start() }
+        if known.refreshFromNanoseconds <= now { ask() }
         return known.origin
     }
 
     /// The API server's origin, at once where it is known.
     func origin(deadline: Deadline) async throws(ClusterError) -> Origin {
         if let current { return current }
-        let fetch = fetching ?? start()
-        guard await fetch.gate.wait(until: deadline) else {
+        guard await ask().wait(until: deadline) else {
             throw ClusterError(description: "no answer from GKE in time")
         }
-        do {
-            return try fetch.result.get()
-        } catch {
-            if let known { return known.origin }
-            throw error
-        }
+        if let known { return known.origin }
+        throw failure ?? ClusterError(description: "the cluster's endpoint was given up as it came")
     }
 
     /// Forgets `origin`, which cannot be reached, unless another has taken its place already.
@@ -90,56 +79,54 @@ final class Cluster {
         if known?.origin == origin { known = nil }
     }
 
-    private func start() -> Fetch {
-        let started = Fetch()
-        fetching = started
-        EventLoop.shared.start { [self] in
-            let result = await request()
-            if case .success(let origin) = result {
-                let now = EventLoop.shared.nowNanoseconds
-                known = Known(
-                    origin: origin,
-                    refreshFromNanoseconds: now + EventLimits.clusterRefreshMilliseconds * 1_000_000,
-                    expiresNanoseconds: now + EventLimits.clusterKeptMilliseconds * 1_000_000)
-                if let lastOrigin, lastOrigin != origin { api.forget(lastOrigin) }
-                lastOrigin = origin
-            } else if case .failure(let error) = result {
-                log.write(.warning, "the cluster's endpoint could not be obtained") { line in
-                    line.field("reason", error.description)
-                    if let detail = error.detail { line.field("detail", detail) }
-                    if let remedy = error.remedy { line.field("remedy", remedy) }
-                }
-                // An old answer that still serves is not asked for again with every event.
-                if let old = known {
-                    let later =
-                        EventLoop.shared.nowNanoseconds + EventLimits.clusterPauseMilliseconds * 1_000_000
-                    known = Known(
-                        origin: old.origin, refreshFromNanoseconds: later,
-                        expiresNanoseconds: max(later, old.expiresNanoseconds))
-                }
+    /// What opens when GKE has answered, or has not in time.
+    @discardableResult
+    private func ask() -> Gate {
+        asking.begin { [self] in
+            do throws(ClusterError) {
+                take(try await request())
+            } catch {
+                failed(error)
             }
-            fetching = nil
-            started.result = result
-            started.gate.open()
         }
-        return started
     }
 
-    private func request() async -> Result<Origin, ClusterError> {
+    private func take(_ origin: Origin) {
+        let now = EventLoop.shared.nowNanoseconds
+        known = Known(
+            origin: origin,
+            refreshFromNanoseconds: now + EventLimits.clusterRefreshMilliseconds * 1_000_000,
+            expiresNanoseconds: now + EventLimits.clusterKeptMilliseconds * 1_000_000)
+        failure = nil
+        if let lastOrigin, lastOrigin != origin { api.forget(lastOrigin) }
+        lastOrigin = origin
+    }
+
+    private func failed(_ error: ClusterError) {
+        failure = error
+        log.write(.warning, "the cluster's endpoint could not be obtained") { line in
+            line.field("reason", error.description)
+            if let detail = error.detail { line.field("detail", detail) }
+            if let remedy = error.remedy { line.field("remedy", remedy) }
+        }
+        // An old answer that still serves is not asked for again with every event.
+        guard let old = known else { return }
+        let later = EventLoop.shared.nowNanoseconds + EventLimits.clusterPauseMilliseconds * 1_000_000
+        known = Known(
+            origin: old.origin, refreshFromNanoseconds: later,
+            expiresNanoseconds: max(later, old.expiresNanoseconds))
+    }
+
+    private func request() async throws(ClusterError) -> Origin {
         let answer = await api.call(
             .clusterManager, .get, target,
             deadline: .after(milliseconds: fetchMilliseconds))
         guard answer.reaction == .done, let response = answer.response else {
-            return .failure(
-                ClusterError(
-                    description: "GKE: \(answer.summary)", status: answer.status, attempts: answer.attempts,
-                    detail: answer.explanation?.detail, remedy: answer.explanation?.remedy))
+            throw ClusterError(
+                description: "GKE: \(answer.summary)", status: answer.status, attempts: answer.attempts,
+                detail: answer.explanation?.detail, remedy: answer.explanation?.remedy)
         }
-        do throws(ClusterError) {
-            return .success(try ClusterDescription(parsing: response.body).origin(choice))
-        } catch {
-            return .failure(error)
-        }
+        return try ClusterDescription(parsing: response.body).origin(choice)
     }
 }
 

@@ -7,7 +7,7 @@ public final class ProjectLookup {
     private let caller: UpstreamCaller
     private let fetchMilliseconds: UInt64
     private var known: String?
-    private var fetching: Gate?
+    private let asking = SingleFlight()
     private var failure = TokenError.failed("no project is known: set GOOGLE_CLOUD_PROJECT")
 
     /// GOOGLE_CLOUD_PROJECT, GCLOUD_PROJECT or the key file's project is `known`; else the metadata server is
@@ -33,28 +33,21 @@ public final class ProjectLookup {
     public func value(deadline: Deadline) async throws(TokenError) -> String {
         if let known { return known }
         guard let server else { throw failure }
-        let gate = fetching ?? ask(server)
-        guard await gate.wait(until: deadline) else { throw .timedOut }
+        let answered = asking.begin { [self] in await ask(server) }
+        guard await answered.wait(until: deadline) else { throw .timedOut }
         guard let known else { throw failure }
         return known
     }
 
-    private func ask(_ server: MetadataServer) -> Gate {
-        let gate = Gate()
-        fetching = gate
-        EventLoop.shared.start { [self] in
-            let deadline = Deadline.after(milliseconds: fetchMilliseconds)
-            let result = await caller.call(
-                .metadata, at: server.origin, deadline: deadline,
-                attemptMillisecondsMax: server.timeoutMilliseconds
-            ) { _ in
-                MetadataServer.request("project/project-id")
-            }
-            take(result)
-            fetching = nil
-            gate.open()
+    private func ask(_ server: MetadataServer) async {
+        let deadline = Deadline.after(milliseconds: fetchMilliseconds)
+        let result = await caller.call(
+            .metadata, at: server.origin, deadline: deadline,
+            attemptMillisecondsMax: server.timeoutMilliseconds
+        ) { _ in
+            MetadataServer.request("project/project-id")
         }
-        return gate
+        take(result)
     }
 
     private func take(_ result: UpstreamResult) {
