@@ -2,9 +2,9 @@
 ///
 /// Idle connections are used newest first, so that those which are not needed grow old and are closed. What
 /// is counted against the ceiling is a place: a connection, or an attempt at one.
-struct ConnectionPoolStateMachine<Connection> {
-    typealias RequestID = Int
-
+///
+/// A `Request` is whatever its driver wakes a waiting request by.
+struct ConnectionPoolStateMachine<Connection, Request> {
     enum LeaseAction {
         /// Send the request on this idle connection.
         case use(Connection)
@@ -18,13 +18,13 @@ struct ConnectionPoolStateMachine<Connection> {
         case refuse
     }
 
-    enum ReleaseAction: Equatable {
+    enum ReleaseAction {
         case keep
         case close
         /// Another request gets the connection.
-        case handOver(RequestID)
+        case handOver(Request)
         /// Close it, and tell this request to open one of its own in its place.
-        case closeAndOpenFor(RequestID)
+        case closeAndOpenFor(Request)
     }
 
     private struct Idle {
@@ -41,7 +41,7 @@ struct ConnectionPoolStateMachine<Connection> {
     /// own.
     private var isUnclaimed = false
     private var idle: [Idle] = []
-    private var waiting: [RequestID] = []
+    private var waiting: [Request] = []
 
     init(connectionsMax: Int, waitingMax: Int, idleNanoseconds: UInt64) {
         precondition(connectionsMax > 0, "a pool without places")
@@ -73,7 +73,7 @@ struct ConnectionPoolStateMachine<Connection> {
     }
 
     /// A request wants a connection. `isFresh`: a new one, since a kept one has just failed it.
-    mutating func lease(_ request: RequestID, isFresh: Bool = false, nowNanoseconds: UInt64) -> LeaseAction {
+    mutating func lease(_ request: Request, isFresh: Bool = false, nowNanoseconds: UInt64) -> LeaseAction {
         if !isFresh, let connection = leaseIdle(nowNanoseconds: nowNanoseconds) {
             return .use(connection)
         }
@@ -116,7 +116,7 @@ struct ConnectionPoolStateMachine<Connection> {
     }
 
     /// It does not stand. Returns a waiting request that may open one now.
-    mutating func failedToOpen(isPrepared: Bool = false) -> RequestID? {
+    mutating func failedToOpen(isPrepared: Bool = false) -> Request? {
         precondition(opening > 0, "a connection failed that nobody asked for")
         if isPrepared { isUnclaimed = false }
         opening -= 1
@@ -140,9 +140,10 @@ struct ConnectionPoolStateMachine<Connection> {
         return .close
     }
 
-    /// A waiting request gave up. Returns false when it was served in the meantime and must release.
-    mutating func cancel(_ request: RequestID) -> Bool {
-        guard let index = waiting.firstIndex(of: request) else { return false }
+    /// A waiting request gave up, the one that `isIt`. Returns false when it was served in the meantime and
+    /// must release.
+    mutating func cancel(where isIt: (Request) -> Bool) -> Bool {
+        guard let index = waiting.firstIndex(where: isIt) else { return false }
         waiting.remove(at: index)
         return true
     }
@@ -161,7 +162,7 @@ struct ConnectionPoolStateMachine<Connection> {
         return idle.map(\.connection)
     }
 
-    private mutating func nextToOpen() -> RequestID? {
+    private mutating func nextToOpen() -> Request? {
         if waiting.isEmpty || count >= connectionsMax { return nil }
         opening += 1
         return waiting.removeFirst()
@@ -180,3 +181,4 @@ extension ConnectionPoolStateMachine where Connection: Equatable {
 }
 
 extension ConnectionPoolStateMachine.LeaseAction: Equatable where Connection: Equatable {}
+extension ConnectionPoolStateMachine.ReleaseAction: Equatable where Request: Equatable {}

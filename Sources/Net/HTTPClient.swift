@@ -6,7 +6,7 @@
 public final class HTTPClient: HTTPExchange {
     /// Few, as are the contexts, so that a search of all of them is cheap.
     private var pools: [Pool] = []
-    private var contexts: [(trust: TrustAnchors, context: TLSClientContext)] = []
+    private var contexts: [TLSClientContext] = []
     private let resolver: Resolver
     /// How many connections to one origin there may be: all that wait for one get it, as long as there are
     /// descriptors for all pools.
@@ -198,13 +198,11 @@ public final class HTTPClient: HTTPExchange {
     fileprivate final class Pool {
         let origin: Origin
         let hostLine: [UInt8]
-        var machine: ConnectionPoolStateMachine<Connection>
+        var machine: ConnectionPoolStateMachine<Connection, PendingLease>
         /// Set by `forget`: connections that are still used are closed when they are given back.
         var isForgotten = false
         /// Whether a task closes its connections when they have idled long enough.
         var isSwept = false
-        /// Requests that wait: what they wait at, and what they are given.
-        var waiters: [Int: PendingLease] = [:]
 
         init(_ origin: Origin, connectionsMax: Int) {
             self.origin = origin
@@ -215,8 +213,8 @@ public final class HTTPClient: HTTPExchange {
         }
     }
 
-    /// What a waiting request is given: a connection, the right to open one, or why the one it waited for
-    /// failed.
+    /// A request that wants a connection: where it waits, and what it is given there. That is a connection,
+    /// the right to open one, or why the one it waited for failed.
     @EventLoopActor
     fileprivate final class PendingLease {
         let gate = Gate()
@@ -258,10 +256,9 @@ public final class HTTPClient: HTTPExchange {
     private func lease(
         from pool: Pool, isFresh: Bool, deadline: Deadline
     ) async throws(HTTPClientError) -> Connection {
-        lastRequest &+= 1
-        let request = lastRequest
-        switch pool.machine.lease(request, isFresh: isFresh, nowNanoseconds: EventLoop.shared.nowNanoseconds)
-        {
+        let pending = PendingLease()
+        let now = EventLoop.shared.nowNanoseconds
+        switch pool.machine.lease(pending, isFresh: isFresh, nowNanoseconds: now) {
         case .use(let connection):
             return use(connection)
         case .open:
@@ -275,20 +272,15 @@ public final class HTTPClient: HTTPExchange {
             // While there is room for more it is a connection that is waited for, not its release.
             let isOpening = pool.machine.count < pool.machine.connectionsMax
             return try await wait(
-                request, in: pool, deadline: deadline, inVain: isOpening ? .connectTimedOut : .timedOut)
+                for: pending, in: pool, deadline: deadline, inVain: isOpening ? .connectTimedOut : .timedOut)
         }
     }
 
-    private var lastRequest = 0
-
     private func wait(
-        _ request: Int, in pool: Pool, deadline: Deadline, inVain: HTTPClientError
+        for pending: PendingLease, in pool: Pool, deadline: Deadline, inVain: HTTPClientError
     ) async throws(HTTPClientError) -> Connection {
-        let pending = PendingLease()
-        pool.waiters[request] = pending
         let isServed = await pending.gate.wait(until: deadline)
-        pool.waiters.removeValue(forKey: request)
-        if !isServed, pool.machine.cancel(request) { throw inVain }
+        if !isServed, pool.machine.cancel(where: { $0 === pending }) { throw inVain }
         if let connection = pending.connection {
             if !deadline.hasPassed { return connection }
             // Both came in one turn of the loop: whoever waits next may still have time.
@@ -306,8 +298,8 @@ public final class HTTPClient: HTTPExchange {
     /// attempt was made for whoever comes.
     private func failed(in pool: Pool, isPrepared: Bool = false, _ failure: HTTPClientError? = nil) {
         guard let next = pool.machine.failedToOpen(isPrepared: isPrepared) else { return }
-        pool.waiters[next]?.failure = failure
-        pool.waiters[next]?.gate.open()
+        next.failure = failure
+        next.gate.open()
     }
 
     private func open(
@@ -379,10 +371,10 @@ public final class HTTPClient: HTTPExchange {
     }
 
     private func context(for trust: TrustAnchors) throws(TLSConfigurationError) -> TLSClientContext {
-        if let known = contexts.first(where: { $0.trust == trust }) { return known.context }
+        if let known = contexts.first(where: { $0.trust == trust }) { return known }
         if contexts.count >= Limits.contextsMax { contexts.removeAll() }  // Open connections keep their own.
         let context = try TLSClientContext(trust: trust)
-        contexts.append((trust, context))
+        contexts.append(context)
         return context
     }
 
@@ -401,15 +393,12 @@ public final class HTTPClient: HTTPExchange {
             sweepLater(pool)
         case .close:
             connection.stream.close()
-        case .handOver(let request):
-            guard let pending = pool.waiters[request] else {
-                preconditionFailure("a waiting request is missing")
-            }
+        case .handOver(let pending):
             pending.connection = connection
             pending.gate.open()
-        case .closeAndOpenFor(let request):
+        case .closeAndOpenFor(let pending):
             connection.stream.close()
-            pool.waiters[request]?.gate.open()
+            pending.gate.open()
         }
     }
 

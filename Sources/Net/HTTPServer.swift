@@ -47,7 +47,7 @@ public final class HTTPServer {
     private let limits: ServerLimits
     private let budget: RequestBudget
     private var listener: Listener?
-    private var connections: [ObjectIdentifier: ServerConnection] = [:]
+    private var connections = OpenConnections()
     private var refusals = 0
     private var tasksReading = 0
     private var requestsInFlight = 0
@@ -89,10 +89,10 @@ public final class HTTPServer {
     public var port: UInt16 { listener?.port ?? 0 }
 
     /// How many connections from clients are open.
-    public var connectionCount: Int { connections.count }
+    public var connectionCount: Int { connections.all.count }
 
     /// How many of them wait without a task.
-    var parkedConnectionCount: Int { connections.values.count { $0.isParked } }
+    var parkedConnectionCount: Int { connections.all.count { $0.isParked } }
 
     /// How many bytes of requests are held.
     var requestBytesHeld: Int { budget.bytesUsed }
@@ -169,7 +169,7 @@ public final class HTTPServer {
                 continue
             }
             connectionsAccepted += 1
-            if connections.count >= connectionsMax {
+            if connections.all.count >= connectionsMax {
                 refused.count(.connections)
                 if refusals < refusalsMax {
                     refusals += 1
@@ -178,7 +178,7 @@ public final class HTTPServer {
                 continue
             }
             let connection = ServerConnection(stream: stream, budget: budget)
-            connections[ObjectIdentifier(connection)] = connection
+            connections.insert(connection)
             EventLoop.shared.start { [self] in await begin(connection) }
         }
     }
@@ -228,12 +228,12 @@ public final class HTTPServer {
 
     private func end(_ connection: ServerConnection) {
         connection.stream.close()
-        connections.removeValue(forKey: ObjectIdentifier(connection))
+        connections.remove(connection)
         noteEnd()
     }
 
     private func noteEnd() {
-        if listener == nil, connections.isEmpty, refusals == 0 { drained.open() }
+        if listener == nil, connections.all.isEmpty, refusals == 0 { drained.open() }
     }
 
     /// Lets a connection wait without a task, whose memory is most of what an idle connection costs.
@@ -407,17 +407,17 @@ public final class HTTPServer {
     /// Waits for what is in flight, then ends what is left.
     private func drain() async {
         // Nobody is there whose request could be on its way.
-        if connections.isEmpty, refusals == 0 { return }
+        if connections.all.isEmpty, refusals == 0 { return }
         await EventLoop.shared.sleep(until: .after(milliseconds: limits.drainGraceMilliseconds))
         drainGraceIsOver = true
         // A request that came while the program got no processor time is still to be answered.
-        for connection in connections.values
+        for connection in connections.all
         where connection.phase == .idle && !connection.stream.hasUnreadBytes {
             cut(connection)
         }
-        if connections.isEmpty, refusals == 0 { return }
+        if connections.all.isEmpty, refusals == 0 { return }
         if await drained.wait(until: drainDeadline) { return }
-        for connection in connections.values {
+        for connection in connections.all {
             if connection.phase == .handling || connection.phase == .reading {
                 let bytes = HTTPServerStateMachine.refusal(
                     status: 503, text: "shutting down; try again", date: date(), omitsBody: connection.isHead)

@@ -42,13 +42,23 @@ final class TLSClientContext {
     /// Every rule but the anchors; it has none itself.
     private static let shared: Result<OpaquePointer, TLSConfigurationError> =
         unsafe makeShared()
+    /// The newest session with a host and port: a resumed handshake costs a quarter of a full one.
+    @safe
+    private struct Kept {
+        let host: String
+        let port: UInt16
+        let session: OpaquePointer
+    }
+
+    let trust: TrustAnchors
     private let context: OpaquePointer
     private let anchors: OpaquePointer
-    /// The newest session of each host and port: a resumed handshake costs a quarter of a full one.
-    private var sessions: [String: OpaquePointer] = unsafe [:]
+    /// Few, so that a search of all of them is cheap.
+    private var sessions: [Kept] = []
 
     /// Fails with OpenSSL's reason when the anchors cannot be read.
     init(trust: TrustAnchors) throws(TLSConfigurationError) {
+        self.trust = trust
         unsafe context = try Self.shared.get()
         guard let anchors = unsafe X509_STORE_new() else {
             throw TLSConfigurationError(reason: OpenSSL.takeReason())
@@ -82,7 +92,7 @@ final class TLSClientContext {
     }
 
     isolated deinit {
-        unsafe sessions.values.forEach { unsafe SSL_SESSION_free($0) }
+        for kept in sessions { unsafe SSL_SESSION_free(kept.session) }
         unsafe X509_STORE_free(anchors)
     }
 
@@ -105,16 +115,23 @@ final class TLSClientContext {
             unsafe SSL_free(ssl)
             throw TLSConfigurationError(reason: "no certificate could name this host")
         }
-        let key = "\(host):\(port)"
-        if let kept = unsafe sessions[key] { _ = unsafe SSL_set_session(ssl, kept) }
+        if let kept = sessions.first(where: { $0.host == host && $0.port == port }) {
+            _ = unsafe SSL_set_session(ssl, kept.session)
+        }
         unsafe SSL_set_connect_state(ssl)
         return unsafe TLSSession(owning: ssl) { [weak self] session in
-            guard let self else { return false }
-            if let old = unsafe sessions.removeValue(forKey: key) { unsafe SSL_SESSION_free(old) }
-            guard unsafe sessions.count < Limits.sessionsPerContextMax else { return false }
-            unsafe sessions[key] = session
-            return true
+            unsafe self?.keep(session, host: host, port: port) ?? false
         }
+    }
+
+    /// Keeps a session in place of the one before it. Returns whether it is kept.
+    private func keep(_ session: OpaquePointer, host: String, port: UInt16) -> Bool {
+        if let index = sessions.firstIndex(where: { $0.host == host && $0.port == port }) {
+            unsafe SSL_SESSION_free(sessions.remove(at: index).session)
+        }
+        guard sessions.count < Limits.sessionsPerContextMax else { return false }
+        unsafe sessions.append(Kept(host: host, port: port, session: session))
+        return true
     }
 
     // MARK: Anchors

@@ -17,7 +17,7 @@ private struct PoolModel {
 
 @Suite("The connection pool's state machine")
 struct ConnectionPoolStateMachineTests {
-    private typealias Pool = ConnectionPoolStateMachine<Int>
+    private typealias Pool = ConnectionPoolStateMachine<Int, Int>
 
     private static func pool(_ connectionsMax: Int = 2, waitingMax: Int = 2) -> Pool {
         Pool(connectionsMax: connectionsMax, waitingMax: waitingMax, idleNanoseconds: 100)
@@ -110,7 +110,9 @@ struct ConnectionPoolStateMachineTests {
                     #expect(wasIdle)
                     model.idle.removeAll { $0 == id }
                 } else if let request = model.waiting.randomElement(using: &generator) {
-                    let wasWaiting = (pool.cancel(request), pool.cancel(request))
+                    let wasWaiting = (
+                        pool.cancel { $0 == request }, pool.cancel { $0 == request }
+                    )
                     #expect(wasWaiting == (true, false))
                     model.waiting.removeAll { $0 == request }
                 }
