@@ -254,6 +254,20 @@ struct ConfigurationTests {
         #expect(try registry(["PATH_PREFIX": "/old-name/"]).pathPrefix == Array("old-name".utf8))
     }
 
+    @Test("the quota project is the environment's, or else the one that the credentials name")
+    func quotaProject() throws {
+        let credentials = [
+            "GOOGLE_APPLICATION_CREDENTIALS": "/user.json", "GOOGLE_CLOUD_PROJECT": "demo-project",
+        ]
+        let files = ["/user.json": TestFiles.object(TestFiles.authorizedUser)]
+        func quotaProject(_ more: [String: String]) throws -> String? {
+            try handler(credentials.merging(more) { $1 }, files: files).service.quotaProjectID?.text
+        }
+        #expect(try quotaProject([:]) == "quota-project")
+        #expect(try quotaProject(["GOOGLE_CLOUD_QUOTA_PROJECT": "other"]) == "other")
+        #expect(try handler().service.quotaProjectID == nil)
+    }
+
     @Test("GOOGLE_CLOUD_PROJECT comes before GCLOUD_PROJECT, and connections to Google idle for four minutes")
     func project() throws {
         let service = try handler(["GOOGLE_CLOUD_PROJECT": "new", "GCLOUD_PROJECT": "old"]).service

@@ -6,16 +6,25 @@ import Testing
 
 @Suite("Dead letters")
 struct DeadLetterTests {
-    private func letter(_ attributes: String, reason: String) throws -> OutgoingMessage {
-        let body = Array(
+    private func body(_ attributes: String, data: String = "e30=") -> [UInt8] {
+        Array(
             """
-            {"message":{"data":"e30=","messageId":"7","attributes":{\(attributes)}},"subscription":"s"}
+            {"message":{"data":"\(data)","messageId":"7","attributes":{\(attributes)}},"subscription":"s"}
             """.utf8)
+    }
+
+    private func letter(of body: [UInt8], reason: String) throws -> OutgoingMessage? {
         var fields = HTTPFields()
         fields.append("Content-Type", "application/json")
         let message = try CloudEvent.message(fields, body: body)
-        return try #require(DeadLetter.message(of: message, requestBody: body, reason: reason))
+        return DeadLetter.message(of: message, requestBody: body, reason: reason)
     }
+
+    private func letter(_ attributes: String, reason: String) throws -> OutgoingMessage {
+        try #require(try letter(of: body(attributes), reason: reason))
+    }
+
+    private func attributes(_ count: Int) -> [String] { (0..<count).map { "\"a\($0)\":\"b\"" } }
 
     private func texts(_ letter: OutgoingMessage) -> [String] {
         letter.attributes.map {
@@ -47,9 +56,31 @@ struct DeadLetterTests {
 
     @Test("a dead letter with as many attributes as there may be comes again as one")
     func fullAgain() throws {
-        let own = (0..<EventLimits.deadLetterAttributesMax).map { "\"a\($0)\":\"b\"" }
+        let own = attributes(EventLimits.deadLetterAttributesMax)
         let ours = ["reason", "subscription", "message-id"].map { "\"twined-dead-letter-\($0)\":\"old\"" }
         let letter = try letter((own + ours).joined(separator: ","), reason: "new")
         #expect(letter.attributes.count == EventLimits.deadLetterAttributesMax + 3)
+    }
+
+    @Test("one attribute more than Pub/Sub takes beside ours, or one of its own names, and there is none")
+    func tooMany() throws {
+        let most = attributes(97)
+        #expect(try letter(of: body(most.joined(separator: ",")), reason: "r") != nil)
+        for one in [#""b":"c""#, #""googclient":"x""#] {
+            let kept = one.contains("goog") ? Array(most.dropLast()) : most
+            #expect(try letter(of: body((kept + [one]).joined(separator: ",")), reason: "r") == nil, "\(one)")
+        }
+    }
+
+    @Test("data that is no base64 travels in the whole request, however many attributes stand in that")
+    func request() throws {
+        let body = body(attributes(98).joined(separator: ","), data: "!")
+        let letter = try #require(try letter(of: body, reason: "why"))
+        #expect(letter.data == body)
+        #expect(
+            texts(letter) == [
+                "twined-dead-letter-form=request", "twined-dead-letter-reason=why",
+                "twined-dead-letter-subscription=s", "twined-dead-letter-message-id=7",
+            ])
     }
 }

@@ -151,6 +151,22 @@ func nameBasedUUID() {
     #expect(NameBasedUUID.namespace.count == 16)
 }
 
+@Test("attributes that only fit as UTF-8 are sent as UTF-8")
+func longAttributes() throws {
+    let long = String(repeating: "é", count: EventLimits.insertBytesMax / 7 + 1)
+    let required = AttributeName.required.map { "\"\($0)\":\"octue/x:1\"" }
+    for (note, written) in [("é", #"\\u00e9"#), (long, long)] {
+        let attributes = (required + [#""note":"\#(note)""#]).joined(separator: ",")
+        let body =
+            #"{"subscription":"s","message":{"messageId":"1","attributes":{\#(attributes)},"#
+            + #""data":"eyJraW5kIjoicmVzdWx0In0="}}"#
+        let message = try CloudEvent.message(
+            Fields([("content-type", "application/json")]), body: Array(body.utf8))
+        let row = try #require(Row.insertAllBody(of: try Event(message)))
+        #expect(text(row).contains(#""other_attributes":"{\"note\": \"\#(written)\"}""#))
+    }
+}
+
 @Test("text that would fit as UTF-8 alone is impossible to store where a lone surrogate stands in it")
 func loneSurrogate() throws {
     // As escapes inside a string seven bytes each, as UTF-8 two.

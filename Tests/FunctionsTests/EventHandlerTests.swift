@@ -11,6 +11,8 @@ enum HandlerBench {
         let host: String
         let target: String
         let body: [UInt8]
+        /// The time that the attempt was given.
+        let nanoseconds: UInt64
 
         /// The body, read.
         var json: JSONDocument.Value? { try? JSONDocument(parsing: body).root }
@@ -18,7 +20,7 @@ enum HandlerBench {
 
     /// What comes of the requests, one after another, and what is asked meanwhile.
     static func handle(
-        _ requests: [HTTPRequest], _ changes: [String: String] = [:],
+        _ requests: [HTTPRequest], _ changes: [String: String] = [:], deadlineMilliseconds: UInt64 = 10_000,
         answering answer: @escaping @Sendable @EventLoopActor (HTTPRequest, Origin) -> HTTPResponse = {
             _, origin in
             .json(200, origin.host == "pubsub.googleapis.com" ? #"{"messageIds":["1"]}"# : "{}")
@@ -32,11 +34,14 @@ enum HandlerBench {
             let handler = EventHandler(configuration, WarmUpTests.parts(exchange, .silent()))
             var statuses: [Int] = []
             for request in requests {
-                let response = await handler.handle(request, deadline: .after(milliseconds: 10_000))
+                let response = await handler.handle(
+                    request, deadline: .after(milliseconds: deadlineMilliseconds))
                 statuses.append(response.status)
             }
             let calls = exchange.sent.map {
-                Call(host: $0.origin.host, target: $0.target, body: Array($0.request.body))
+                Call(
+                    host: $0.origin.host, target: $0.target, body: Array($0.request.body),
+                    nanoseconds: $0.nanoseconds)
             }
             return (statuses, calls)
         }
@@ -88,6 +93,17 @@ struct EventHandlerTests {
         #expect(
             targets.contains { $0.hasPrefix("/bigquery/v2/projects/other/datasets/d/tables/t/insertAll") })
         #expect(targets.contains("/v1/projects/p-1/topics/twined:publish"))
+    }
+
+    @Test("tells an asker in ten seconds at most, however long the event may take")
+    func timeToTell() async throws {
+        let question = HandlerBench.push(#"{"kind":"question"}"#, ["recipient": "no revision"])
+        let (statuses, calls) = try await HandlerBench.handle([question], deadlineMilliseconds: 300_000)
+        #expect(statuses == [200])
+        let storing = try #require(calls.first { $0.target.contains("/insertAll") })
+        let telling = try #require(calls.first { $0.target.hasSuffix(":publish") })
+        // An attempt has a third of what is left, and no more than ten seconds.
+        #expect(storing.nanoseconds > 9_000_000_000 && telling.nanoseconds <= 10_000_000_000 / 3)
     }
 
     @Test("gives a row whose uuid is too long for an insertId the hash of it, always the same")

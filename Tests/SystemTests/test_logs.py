@@ -125,6 +125,18 @@ def test_an_events_line_has_the_time_of_each_step_and_they_fit_into_the_whole(st
     assert handled(program, asked)["parse_ms"] > 0, "two megabytes are not read in no time"
 
 
+def test_a_line_of_a_traced_request_names_the_trace_in_the_project_that_the_metadata_server_names(start, cloud):
+    program = event_handler(start, cloud)
+    assert push(program.port, heartbeat(1))[0] == 200, "stored in the table of a project that had to be asked for"
+    event, trace = heartbeat(2), "4bf92f3577b34da6a3ce929d0e0e4736"
+    with Connection(program.port) as connection:
+        connection.send(request(event.body(), [f"traceparent: 00-{trace}-00f067aa0ba902b7-01"]))
+        assert connection.read_response()[0] == 200
+    line = handled(program, event)
+    assert line["logging.googleapis.com/trace"] == f"projects/demo-project/traces/{trace}"
+    assert line["logging.googleapis.com/spanId"] == "00f067aa0ba902b7"
+
+
 def test_an_event_that_cannot_be_read_has_its_time_too(start, cloud):
     program = event_handler(start, cloud)
     broken = heartbeat(1)
