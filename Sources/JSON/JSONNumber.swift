@@ -54,7 +54,8 @@ enum JSONNumber {
             let digit = bytes[position] &- 0x30
             if digit < 10 {
                 mantissa = mantissa &* 10 &+ UInt64(digit)
-                if mantissa != 0 { digits += 1 }
+                // By what is read: a mantissa of twenty digits may have wrapped around to 0.
+                if digits > 0 || digit != 0 { digits += 1 }
                 if isFraction { fractionDigits += 1 }
                 guard digits <= 19, fractionDigits <= 19 else { return nil }
             } else if bytes[position] == 0x2E {

@@ -1,4 +1,5 @@
-"""Writes json-python.jsonl: what CPython's json.dumps(json.loads(text)) gives for texts that try to go wrong.
+"""Writes json-python.jsonl: what CPython's json.dumps(json.loads(text)) gives for texts that try to go wrong, and
+whether Python takes what is read for true.
 
 Run with python3 from this folder; the seed is fixed, so the table only changes when this script does.
 """
@@ -41,6 +42,14 @@ for exponent in range(-30, 31):
     add("1e%d" % exponent, "1.5e%d" % exponent, "123456789012345678e%d" % exponent)
 for power in range(0, 1024, 41):
     add(repr(2.0**power), repr(2.0**-power))
+
+# Twenty digits that are a multiple of 2^64: a mantissa that is read into 64 bits is 0 there.
+for multiple in range(1, 6):
+    digits = str(multiple * 2**64)
+    for text in (digits, digits + "0", digits + "000000"):
+        add(text, "-" + text, text + ".0", text + ".000000", "0." + text, "-0.000" + text, text + "e-5")
+        add(*(text[:place] + "." + text[place:] for place in range(1, len(text))))
+    add("-" + digits[:7] + "." + digits[7:], digits + ".000001", "%f" % float(2**62 * multiple))
 
 # Strings.
 add('""', '"a"', '"/"', r'"\/"', r'"\"\\\b\f\n\r\t"', r'"\u0000\u001f\u0020\u007f\u0080\u00e9\u2028\u2029\uffff"',
@@ -88,6 +97,7 @@ for _ in range(200):
 
 with open("json-python.jsonl", "w") as file:
     for text in texts:
-        row = {"text": text, "python": json.dumps(json.loads(text))}
+        read = json.loads(text)
+        row = {"text": text, "python": json.dumps(read), "isTrue": bool(read)}
         file.write(json.dumps(row) + "\n")
 print(len(texts), "rows")

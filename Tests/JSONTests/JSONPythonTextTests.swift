@@ -1,15 +1,16 @@
 import JSON
 import Testing
 
-@Test("Python's text of a document is what CPython writes")
+@Test("Python's text of a document is what CPython writes, and its truth is CPython's")
 func pythonTable() throws {
     let rows = try Corpus.documents("json-python.jsonl")
     #expect(rows.count > 1_900)
     for row in rows {
         let text = try #require(row["text"]?.stringBytes)
         let expected = try #require(row["python"]?.string)
-        let document = try JSONDocument(parsing: text)
-        #expect(pythonText(document.root) == expected, "\(String(decoding: text, as: UTF8.self))")
+        let root = try JSONDocument(parsing: text).root
+        #expect(pythonText(root) == expected, "\(String(decoding: text, as: UTF8.self))")
+        #expect(root.isTrueInPython == row["isTrue"]?.bool, "\(String(decoding: text, as: UTF8.self))")
     }
 }
 
