@@ -49,14 +49,7 @@ final class EventHandler: ServiceHandler {
     /// Answers a push: 200 stored and done, 400 never to be stored, 415 wrong type, 503 to be delivered
     /// again.
     func handle(_ request: consuming HTTPRequest, deadline: Deadline) async -> HTTPResponse {
-        switch request.method {
-        case .post: break
-        case .get where request.path.equals("/health"): return .text(200, "ok\n")
-        default:
-            var response = HTTPResponse.text(405, "Events are POSTed.\n")
-            response.fields.append("Allow", "POST")
-            return response
-        }
+        guard request.method == .post else { return Self.answer(to: request.method, request.path) }
         var course = Course(context: log.context(of: request.fields), deadline: deadline)
         if let push, let refusal = await check(request.fields, with: push, course) { return refusal }
         let event: Event
@@ -84,6 +77,15 @@ final class EventHandler: ServiceHandler {
         case .cancellation: return await cancel(cancelled, event, &course)
         case .exception, .other: return acknowledge(event, .stored, "stored", course)
         }
+    }
+
+    /// What another method than POST is answered: that all is well, at `/health`, or 405.
+    private static func answer(to method: HTTPMethod, _ path: ArraySlice<UInt8>) -> HTTPResponse {
+        let isHealth = path.equals("/health")
+        if isHealth, method == .get || method == .head { return .text(200, "ok\n") }
+        var response = HTTPResponse.text(405, "Events are POSTed.\n")
+        response.fields.append("Allow", isHealth ? "GET, HEAD, POST" : "POST")
+        return response
     }
 
     /// Creates the Job of a question that is stored, or tells the asker why there is none.

@@ -5,6 +5,7 @@ internal import Net
 enum PushTokenFault: String, Error, Equatable, Sendable {
     case missing = "no Authorization field with a Bearer token"
     case malformed = "the token is no JSON Web Token"
+    case extended = "the token has extensions that must be understood"
     case algorithm = "the token is not signed with RS256"
     case unknownKey = "the token's key is none of the issuer's"
     case signature = "the token's signature is wrong"
@@ -37,6 +38,8 @@ struct PushToken {
         else { throw .malformed }
         // The algorithm is ours to choose: a token must not be able to ask for another, or for none.
         guard head.root["alg"]?.equals("RS256") ?? false else { throw .algorithm }
+        // Nor may it ask for more than we know of (RFC 7515 section 4.1.11).
+        guard head.root["crit"] == nil else { throw .extended }
         guard let keyID = head.root["kid"]?.stringBytes, !keyID.isEmpty else { throw .unknownKey }
         self.keyID = keyID
         self.claims = claims

@@ -16,7 +16,7 @@ struct PushTokenTests {
         keys: @escaping @Sendable @EventLoopActor (Int) -> Result<HTTPResponse, HTTPClientError> = { _ in
             .success(PushTokens.keySet())
         }
-    ) async throws -> (verdicts: [PushVerifier.Verdict], questions: [String]) {
+    ) async throws -> (verdicts: [PushVerifier.Verdict], requests: [String]) {
         try await LoopSupport.run {
             nonisolated(unsafe) var asked = 0
             let exchange = FakeExchange { _, _ in
@@ -40,7 +40,7 @@ struct PushTokenTests {
         let token = PushTokens.token()
         let outcome = try await Self.verdicts([token, token, token])
         #expect(outcome.verdicts == [.accepted, .accepted, .accepted])
-        #expect(outcome.questions == ["www.googleapis.com/oauth2/v3/certs"])
+        #expect(outcome.requests == ["www.googleapis.com/oauth2/v3/certs"])
     }
 
     @Test("a push without a token, or with something else, is refused before anything is asked")
@@ -52,7 +52,7 @@ struct PushTokenTests {
             outcome.verdicts == [
                 .refused(.missing), .refused(.malformed), .refused(.malformed), .refused(.malformed),
             ])
-        #expect(outcome.questions.isEmpty)
+        #expect(outcome.requests.isEmpty)
     }
 
     @Test(
@@ -95,6 +95,12 @@ struct PushTokenTests {
         #expect(try await Self.verdicts([token]).verdicts == [.refused(.algorithm)])
     }
 
+    @Test("a token with an extension that must be understood is refused: none is")
+    func criticalExtensions() async throws {
+        let token = PushTokens.token(head: #"{"alg":"RS256","kid":"k1","b64":false,"crit":["b64"]}"#)
+        #expect(try await Self.verdicts([token]).verdicts == [.refused(.extended)])
+    }
+
     @Test("a token changed in any part is refused")
     func forged() async throws {
         let forged = (0..<3).map { part in
@@ -114,7 +120,7 @@ struct PushTokenTests {
             .success(PushTokens.keySet(["another"]))
         }
         #expect(outcome.verdicts == Array(repeating: .refused(.unknownKey), count: 3))
-        #expect(outcome.questions.count == 1)
+        #expect(outcome.requests.count == 1)
     }
 
     @Test("a key has 2,048 bits that count, and an exponent that is one")
@@ -135,7 +141,7 @@ struct PushTokenTests {
             .success(PushTokens.keySet(cacheControl: "max-age=0"))
         }
         #expect(outcome.verdicts == [.accepted, .accepted])
-        #expect(outcome.questions.count == 1)
+        #expect(outcome.requests.count == 1)
     }
 
     @Test("keys that cannot be had decide nothing: the push is to be delivered again")

@@ -214,11 +214,13 @@ def test_bad_input_is_answered_in_one_line_without_quoting_it_and_the_process_li
 
 def test_health_is_answered_and_other_methods_are_405(start, cloud):
     handler = event_handler(start, cloud)
-    for request, status, allow in [(b"GET /health", 200, None), (b"GET /", 405, "POST"), (b"PUT /", 405, "POST"),
-                                   (b"DELETE /x", 405, "POST"), (b"OPTIONS *", 405, "POST")]:
+    for request, status, allow in [(b"GET /health", 200, None), (b"HEAD /health", 200, None),
+                                   (b"PUT /health", 405, "GET, HEAD, POST"), (b"GET /", 405, "POST"),
+                                   (b"HEAD /", 405, "POST"), (b"PUT /", 405, "POST"), (b"DELETE /x", 405, "POST"),
+                                   (b"OPTIONS *", 405, "POST")]:
         with Connection(handler.port) as connection:
             connection.send(request + b" HTTP/1.1\r\nHost: h\r\n\r\n")
-            answer = connection.read_response()
+            answer = connection.read_response(head_request=request.startswith(b"HEAD"))
             assert (answer[0], answer[1].get("allow")) == (status, allow)
 
 
