@@ -21,7 +21,7 @@ demo: release ## A heartbeat, a question, its cancellation, a result, three look
 run: release ## Leave both functions and the local cloud running; prints curl lines to try
 	@scripts/demo --keep
 
-test: lint test-unit simulate injection test-system test-clients ## Everything: lint, unit tests, system tests with the real programs
+test: lint test-unit simulate injection test-system test-clients ## Everything: lint, unit tests, simulation, injection, system tests, clients that are not ours
 
 test-unit: setup ## Only the Swift tests, and the seeds of the fuzz targets
 	@scripts/build-tests

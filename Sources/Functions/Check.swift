@@ -80,7 +80,7 @@ final class Check {
 
     // MARK: Asking
 
-    /// The time for one question, its retries included.
+    /// The time for one request, its retries included.
     var deadline: Deadline { .after(milliseconds: ServiceLimits.checkRequestMilliseconds) }
 
     func api(_ endpoint: Endpoint) -> GoogleAPI {

@@ -87,8 +87,8 @@ extension Setting {
         Setting(
             names: ["JOB_COMMAND"], functions: [.eventHandler], isRequired: false,
             standard: "octue twined question ask-local",
-            meaning: "command of the Jobs, split at spaces; empty: the image's own",
-            expected: "words with spaces between", takesEmpty: true
+            meaning: "command of the Jobs (empty means the image's own)",
+            expected: "words separated by spaces", takesEmpty: true
         ) { text, draft in
             guard text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else { return false }
             draft.jobCommand = text.utf8.split(separator: UInt8(ascii: " ")).map { String($0) ?? "" }
@@ -161,7 +161,7 @@ extension Setting {
         optional(
             ["LOG_EXECUTION_ID"], FunctionKind.allCases, nil,
             "whether lines are labelled with the execution's id",
-            "true or false", \.logsExecutionIDsValue
+            "y, yes, t, true, on or 1; anything else is no", \.logsExecutionIDsValue
         ) { ["y", "yes", "t", "true", "on", "1"].contains($0) },
         optional(
             ["METRICS_PORT"], FunctionKind.allCases, nil, "Prometheus text on a listener of its own",

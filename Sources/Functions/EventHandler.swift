@@ -3,7 +3,7 @@ internal import Net
 
 /// Handles every event of the network: stores it, then dispatches or cancels, then acknowledges.
 ///
-/// 200 is said only after BigQuery has the row (or the dead-letter topic the message). Whatever may pass is
+/// 200 is sent only after BigQuery has the row (or the dead-letter topic the message). Whatever may pass is
 /// 503, and Pub/Sub delivers again; the row keeps its insertId and the Job its name, so nothing is done
 /// twice.
 @EventLoopActor

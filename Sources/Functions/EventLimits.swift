@@ -16,9 +16,9 @@ enum EventLimits {
     static let clusterKeptMilliseconds: UInt64 = 600_000
     /// From when on the first event that finds it asks anew.
     static let clusterRefreshMilliseconds: UInt64 = 420_000
-    /// How long a failed question is not repeated while the old answer serves.
+    /// How long a failed fetch is not repeated while the old answer serves.
     static let clusterPauseMilliseconds: UInt64 = 30_000
-    /// One question to GKE, retries included, on behalf of all who wait for it.
+    /// One fetch from GKE, retries included, on behalf of all who wait for it.
     static let clusterFetchMilliseconds: UInt64 = 15_000
 
     // MARK: Push tokens
@@ -27,7 +27,7 @@ enum EventLimits {
     static let pushTokenBytesMax = 8_192
     /// How far the clocks of who issues push tokens and of this machine may differ.
     static let pushTokenLeewaySeconds: Int64 = 10
-    /// One question for the issuer's keys, retries included.
+    /// One fetch of the issuer's keys, retries included.
     static let pushKeysMilliseconds: UInt64 = 10_000
     /// How soon the keys may be asked for again because a token names an unknown one.
     static let pushKeysPauseMilliseconds: UInt64 = 60_000

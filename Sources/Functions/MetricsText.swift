@@ -66,7 +66,8 @@ struct Readings: Sendable {
 }
 
 extension Metrics {
-    /// All of it. A combination of labels appears with its first occurrence.
+    /// All of it. The steps of an event and the retries of each upstream are there from the start; series of
+    /// the other labels appear when they first count something.
     func text(_ readings: Readings, _ kind: FunctionKind) -> String {
         var text = PrometheusText()
         text.family("twined_build_info", .gauge, "The program's version and which function it is.")

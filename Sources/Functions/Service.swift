@@ -9,7 +9,7 @@ struct ServiceParts {
     let token: AccessToken
     let project: ProjectLookup
     let log: Log
-    /// How long a question may take that is asked on behalf of several events: less than any one of them has,
+    /// How long a fetch may take that is made on behalf of several events: less than any one of them has,
     /// so that one stalled attempt leaves time for another.
     let sharedFetchMilliseconds: UInt64
 

@@ -58,6 +58,6 @@ public enum ServiceLimits {
     public static let warmUpPauseMilliseconds: UInt64 = 1_000
     /// How long after warming up the buffers are given back that only the start's handshakes needed.
     public static let handshakesSettledMilliseconds: UInt64 = 100
-    /// One question of `check`, its retries included.
+    /// One request of `check`, its retries included.
     public static let checkRequestMilliseconds: UInt64 = 10_000
 }

@@ -1,5 +1,5 @@
-# For whoever is on call, where notification channels are given. Everything else that docs/METRICS.md alerts on needs a
-# collector beside the function.
+# For whoever is on call, where notification channels are given. What else docs/METRICS.md alerts on needs log-based metrics,
+# or a collector beside the function.
 
 resource "google_monitoring_alert_policy" "waiting_events" {
   count = length(var.alert_notification_channels) == 0 ? 0 : 1

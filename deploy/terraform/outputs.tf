@@ -23,9 +23,19 @@ output "event_handler_service_account_id" {
   value       = google_service_account.event_handler.unique_id
 }
 
+output "event_handler_environment" {
+  description = "The event handler's environment, for a job that runs `check event-handler`."
+  value       = local.event_handler_environment
+}
+
 output "service_registry_service_account" {
   description = "The registry's account."
   value       = google_service_account.service_registry.email
+}
+
+output "service_registry_environment" {
+  description = "The registry's environment, for a job that runs `check service-registry`."
+  value       = local.service_registry_environment
 }
 
 output "dead_letter_subscription" {

@@ -153,7 +153,7 @@ variable "kubernetes_endpoint" {
 }
 
 variable "kubernetes_access" {
-  description = "developer: roles/container.developer in the project, which reads and writes everything in its clusters, Secrets too. role: apply deploy/kubernetes/job-role.yaml instead."
+  description = "developer: roles/container.developer in the project, which reads and writes everything in its clusters, Secrets too. role: apply deploy/kubernetes/job-role.yaml instead (docs/DEPLOY.md, step 3)."
   type        = string
   default     = "developer"
 
@@ -304,7 +304,7 @@ variable "log_execution_id" {
 }
 
 variable "metrics_port" {
-  description = "The port of Prometheus's text, for a collector beside the function; null: none."
+  description = "The port of Prometheus's text; null: none. It is for a collector beside the function, and this module starts none: alone it changes nothing."
   type        = number
   default     = null
 }

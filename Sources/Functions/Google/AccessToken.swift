@@ -67,7 +67,7 @@ public final class AccessToken {
     private var refreshPausedUntilNanoseconds: UInt64 = 0
     private var generation: UInt64 = 0
 
-    /// The token of `credentials`. Without any, every question for one is answered with `absence`.
+    /// The token of `credentials`. Without any, every request for one fails with `absence`.
     convenience init(
         credentials: Credentials?, absence: String = "there are no credentials", environment: Environment,
         caller: UpstreamCaller, log: Log, timing: Timing = Timing()

@@ -5,7 +5,7 @@ internal import Net
 /// the repository.
 @EventLoopActor
 final class ArtifactRegistry {
-    /// Why a question has no answer.
+    /// Why a look-up has no answer.
     struct Failure: Error, Equatable, Sendable {
         /// What an asker is told.
         enum Kind: Sendable {

@@ -49,7 +49,7 @@ enum Tables {
         let machine = result.machine
         return
             "Measured on \(machine.processor), \(machine.cores) cores, \(machine.memoryMebibytes / 1_024) GiB, "
-            + "\(machine.kernel), \(machine.system); commit `\(result.commit)`, \(result.date.prefix(10)), "
+            + "\(machine.kernelVersion), \(machine.system); commit `\(result.commit)`, \(result.date.prefix(10)), "
             + "\(result.extent.rawValue) run, load average \(machine.loadBefore) before it. Medians; in brackets, "
             + "where they follow, the least and the greatest round."
     }

@@ -94,6 +94,13 @@ package struct Machine: Codable, Equatable, Sendable {
         self.loadBefore = loadBefore
     }
 
+    /// The kernel as documents name it: `Linux 6.1` of `Linux 6.1.0-18-amd64`, whose rest names one build.
+    package var kernelVersion: String {
+        let parts = kernel.split(separator: ".", maxSplits: 2)
+        guard parts.count > 1 else { return kernel }
+        return "\(parts[0]).\(parts[1].prefix { $0.isNumber })"
+    }
+
     /// Whether figures of the two can be compared: everything is the same but the load before the run.
     package func isLike(_ other: Machine) -> Bool {
         var other = other

@@ -106,6 +106,18 @@ struct MachineTests {
         larger.memoryMebibytes *= 2
         #expect(!machine.isLike(larger))
     }
+
+    @Test("documents name the kernel's version, and not one build of it")
+    func kernelVersion() {
+        var machine = Example.result(p50: [1], targets: ["a"]).machine
+        for (kernel, version) in [
+            ("Linux 6.1.0-18-amd64", "Linux 6.1"), ("Linux 6.18-rc1", "Linux 6.18"),
+            ("Linux 6.1", "Linux 6.1"), ("Linux unknown", "Linux unknown"),
+        ] {
+            machine.kernel = kernel
+            #expect(machine.kernelVersion == version)
+        }
+    }
 }
 
 @Suite("Result files")

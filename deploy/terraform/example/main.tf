@@ -3,6 +3,7 @@
 
 terraform {
   required_version = ">= 1.5"
+  # Here goes your backend, as in your other code: without one the state is a file in this folder.
 }
 
 provider "google" {
@@ -16,6 +17,8 @@ locals {
 }
 
 module "twined_functions" {
+  # Elsewhere than in this folder: the path of deploy/terraform in a checkout, or a git URL
+  # (git::https://HOST/PATH.git//deploy/terraform?ref=COMMIT).
   source = "../"
 
   google_cloud_project_id          = local.project
@@ -39,4 +42,26 @@ output "service_registry_url" {
 
 output "services_topic_name" {
   value = module.twined_functions.services_topic_name
+}
+
+# What the steps of docs/DEPLOY.md ask for.
+
+output "event_handler_service_account" {
+  value = module.twined_functions.event_handler_service_account
+}
+
+output "event_handler_service_account_id" {
+  value = module.twined_functions.event_handler_service_account_id
+}
+
+output "event_handler_environment" {
+  value = module.twined_functions.event_handler_environment
+}
+
+output "service_registry_environment" {
+  value = module.twined_functions.service_registry_environment
+}
+
+output "dead_letter_subscription" {
+  value = module.twined_functions.dead_letter_subscription
 }
