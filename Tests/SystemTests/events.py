@@ -19,8 +19,10 @@ def uuid(number, family=0):
 class Event:
     """One event: what is pushed, and what must become of it."""
 
-    def __init__(self, number, kind="heartbeat", content=None, question=None, **attributes):
+    def __init__(self, number, kind="heartbeat", content=None, question=None, data=None, **attributes):
+        """`data`: bytes that are pushed in place of the content."""
         self.number = number
+        self.raw = data
         self.kind = kind
         self.uuid = attributes.get("uuid", uuid(number))
         self.question = question or uuid(number, 1)
@@ -43,7 +45,7 @@ class Event:
                 "data": base64.b64encode(self.data()).decode()}
 
     def data(self):
-        return json.dumps(self.content, ensure_ascii=False).encode()
+        return self.raw or json.dumps(self.content, ensure_ascii=False).encode()
 
     def body(self):
         return json.dumps({"subscription": "projects/demo-project/subscriptions/events",
@@ -63,6 +65,7 @@ def cancellation(number, of, **attributes):
 
 
 def request(body, fields=(), close=False):
+    """A POST, with field lines besides; JSON unless one of them says otherwise."""
     lines = ["POST / HTTP/1.1", "Host: a", f"Content-Length: {len(body)}", *fields]
     if not any(field.lower().startswith("content-type") for field in fields):
         lines.append("Content-Type: application/json")

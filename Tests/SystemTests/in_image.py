@@ -5,7 +5,6 @@ with this process. Arguments: the unpacked root, a directory for the rest. Print
 """
 
 import array
-import base64
 import ctypes
 import fcntl
 import http.client
@@ -20,6 +19,7 @@ import sys
 import time
 
 from cloud import LocalCloud
+from events import question
 from programs import PATIENCE_SECONDS, free_port
 
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -85,17 +85,6 @@ def request(port, method, target, body=None):
     return [answer.status, answer.read().decode()]
 
 
-def question():
-    attributes = {
-        "datetime": "2024-04-11T09:26:39.144818+00:00", "uuid": "c8bda9fa-f072-4330-92b1-96920d06b28d",
-        "parent": "a/b:1", "originator": "a/b:1", "sender": "a/b:1", "sender_type": "PARENT",
-        "sender_sdk_version": "0.70.0", "recipient": "octue/child:1.0.0",
-        "question_uuid": "b02c8c5a-0000-4000-8000-000000000000",
-        "originator_question_uuid": "b02c8c5a-0000-4000-8000-000000000000"}
-    data = base64.b64encode(b'{"kind":"question","input_values":{"a":1}}').decode()
-    return json.dumps({"subscription": "s", "message": {"messageId": "1", "data": data, "attributes": attributes}})
-
-
 def main(root, directory):
     root, directory = pathlib.Path(root), pathlib.Path(directory)
     keeps_user = len(pathlib.Path("/proc/self/uid_map").read_text().splitlines()) == 1 and \
@@ -123,7 +112,7 @@ def main(root, directory):
             environment["SSL_CERT_FILE"] = "/authority/ca.pem"
             functions[name] = start(root, name, environment, log, keeps_user)
         handler, registry = functions["event-handler"], functions["service-registry"]
-        report["push"] = request(handler[1], "POST", "/", question())
+        report["push"] = request(handler[1], "POST", "/", question(1).body())
         report["lookUp"] = request(registry[1], "GET", "/my-org/my-service")
         report["health"] = [request(port, "GET", "/health")[0] for _, port in functions.values()]
         report["status"] = [

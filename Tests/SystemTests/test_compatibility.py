@@ -8,10 +8,12 @@ import subprocess
 import pytest
 
 from cloud import event_handler
-from programs import ROOT
-from pushes import ATTRIBUTES, INPUT_VALUES, post, push, question
+from events import Event, cancellation, heartbeat, push, question, request
+from programs import ROOT, Connection
 
-HEARTBEAT = push({"kind": "heartbeat"})
+HEARTBEAT = heartbeat(1)
+INPUT_VALUES = {"text": "a/b \u00e9 \U0001f600 <&>", "shell": "$(COMPUTE_PROVIDER) $$", "f": 1e22, "n": None}
+QUESTION = question(2, {"input_values": INPUT_VALUES, "input_manifest": {"id": "x", "datasets": {}}})
 
 
 def created_job(cloud):
@@ -49,41 +51,44 @@ def test_every_test_that_the_page_names_is_there():
 
 
 FORMS = {
-    "raw push": ({}, HEARTBEAT),
+    "raw push": ({}, HEARTBEAT.body()),
     "binary CloudEvent": ({"ce-id": "1", "ce-source": "//pubsub.googleapis.com/projects/p/topics/t",
                            "ce-type": "google.cloud.pubsub.topic.v1.messagePublished", "ce-specversion": "1.0"},
-                          HEARTBEAT),
+                          HEARTBEAT.body()),
     "structured CloudEvent": ({"Content-Type": "application/cloudevents+json"}, json.dumps({
         "specversion": "1.0", "id": "1", "source": "//pubsub.googleapis.com/projects/p/topics/t",
-        "type": "google.cloud.pubsub.topic.v1.messagePublished", "data": json.loads(HEARTBEAT)}).encode()),
+        "type": "google.cloud.pubsub.topic.v1.messagePublished", "data": json.loads(HEARTBEAT.body())}).encode()),
     "legacy background event": ({}, json.dumps({
         "context": {"eventId": "1", "timestamp": "2024-04-11T09:26:39.144Z",
                     "eventType": "google.pubsub.topic.publish", "resource": {"name": "n", "service": "s"}},
-        "data": json.loads(HEARTBEAT)["message"]}).encode()),
-    "unwrapped push": ({"x-goog-pubsub-message-id": "1", "x-goog-pubsub-ordering-key": "k",
+        "data": HEARTBEAT.message()}).encode()),
+    "unwrapped push": ({"x-goog-pubsub-message-id": "1", "x-goog-pubsub-ordering-key": HEARTBEAT.question,
                         "x-goog-pubsub-subscription-name": "projects/p/subscriptions/s",
-                        "Content-Type": "application/x-www-form-urlencoded", **ATTRIBUTES},
-                       b'{"kind": "heartbeat"}'),
+                        "Content-Type": "application/x-www-form-urlencoded", **HEARTBEAT.attributes},
+                       HEARTBEAT.data()),
 }
 
 
 @pytest.mark.parametrize("fields, body", FORMS.values(), ids=FORMS.keys())
 def test_every_way_in_gives_the_same_row(start, cloud, fields, body):
-    assert post(event_handler(start, cloud).port, body, **fields) == 200
+    with Connection(event_handler(start, cloud).port) as connection:
+        connection.send(request(body, [f"{name}: {value}" for name, value in fields.items()]))
+        assert connection.read_response()[0] == 200
     [row] = cloud.get("/rows")["distinct"]
-    assert row["insertId"] == ATTRIBUTES["uuid"]
+    assert row["insertId"] == HEARTBEAT.uuid
     stored = row["json"]
     metadata = json.loads(stored.pop("backend_metadata"))
-    assert metadata == {"message_id": "1", "ordering_key": "k"}
-    assert json.loads(stored.pop("other_attributes")) == {"retry_count": "0"}
-    assert stored == {key: value for key, value in ATTRIBUTES.items() if key != "retry_count"} | {
+    assert metadata == {"message_id": "1", "ordering_key": HEARTBEAT.question}
+    others = {"retry_count": "0", "forward_logs": "1"}
+    assert json.loads(stored.pop("other_attributes")) == others
+    assert stored == {key: value for key, value in HEARTBEAT.attributes.items() if key not in others} | {
         "kind": "heartbeat", "event": "{}", "backend": "GoogleCloudPubSub"}
 
 
 def test_an_event_that_comes_often_is_one_row_and_one_job(start, cloud):
     handler = event_handler(start, cloud)
     for _ in range(5):
-        assert post(handler.port, question()) == 200
+        assert push(handler.port, QUESTION)[0] == 200
     assert len(cloud.get("/rows")["distinct"]) == 1
     assert len(cloud.get("/jobs")["live"]) == 1
 
@@ -92,7 +97,7 @@ def test_an_event_that_comes_often_is_one_row_and_one_job(start, cloud):
 
 
 def test_a_job_has_what_a_service_revision_expects(start, cloud):
-    assert post(event_handler(start, cloud).port, question()) == 200
+    assert push(event_handler(start, cloud).port, QUESTION)[0] == 200
     job = created_job(cloud)
     assert job["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "local-queue"
     assert (job["spec"]["suspend"], job["spec"]["parallelism"], job["spec"]["completions"]) == (True, 1, 1)
@@ -101,17 +106,17 @@ def test_a_job_has_what_a_service_revision_expects(start, cloud):
     assert container(job)["env"] == [
         {"name": "TWINED_SERVICES_TOPIC_NAME", "value": "main.octue.twined.services"},
         {"name": "COMPUTE_PROVIDER", "value": "GOOGLE_KUEUE"},
-        {"name": "OCTUE_SERVICE_REVISION_TAG", "value": "0.1.0"},
+        {"name": "OCTUE_SERVICE_REVISION_TAG", "value": "1.0.0"},
         {"name": "OCTUE_SERVICES_TOPIC_NAME", "value": "main.octue.twined.services"}]
     arguments = dict(zip(container(job)["args"][::2], container(job)["args"][1::2], strict=True))
-    assert json.loads(arguments["--attributes"]) == ATTRIBUTES
+    assert json.loads(arguments["--attributes"]) == QUESTION.attributes
     assert json.loads(arguments["--input-values"]) == INPUT_VALUES
     assert json.loads(arguments["--input-manifest"]) == {"id": "x", "datasets": {}}
 
 
 def test_a_question_may_ask_for_its_own_resources(start, cloud):
     handler = event_handler(start, cloud)
-    assert post(handler.port, question(cpus="500m", memory="2Gi", ephemeral_storage="3Gi")) == 200
+    assert push(handler.port, question(2, cpus="500m", memory="2Gi", ephemeral_storage="3Gi"))[0] == 200
     assert container(created_job(cloud))["resources"]["requests"] == {
         "cpu": "500m", "memory": "2Gi", "ephemeral-storage": "3Gi"}
 
@@ -121,7 +126,7 @@ def test_the_options_of_a_job_are_its_fields(start, cloud):
         start, cloud, JOB_COMMAND="octue question ask local", JOB_NAMESPACE="kueue-system",
         JOB_TTL_SECONDS_AFTER_FINISHED="600", JOB_BACKOFF_LIMIT="0", JOB_ACTIVE_DEADLINE_SECONDS="3600",
         JOB_PRIORITY_CLASS="urgent")
-    assert post(handler.port, question()) == 200
+    assert push(handler.port, QUESTION)[0] == 200
     job = created_job(cloud)
     assert job["metadata"]["namespace"] == "kueue-system"
     assert job["metadata"]["labels"]["kueue.x-k8s.io/priority-class"] == "urgent"
@@ -133,9 +138,9 @@ def test_the_options_of_a_job_are_its_fields(start, cloud):
 
 def test_a_cancellation_takes_the_job_and_its_pod(start, cloud):
     handler = event_handler(start, cloud)
-    assert post(handler.port, question()) == 200
+    assert push(handler.port, QUESTION)[0] == 200
     for _ in range(2):
-        assert post(handler.port, push({"kind": "cancellation"}, uuid="2")) == 200
+        assert push(handler.port, cancellation(3, QUESTION))[0] == 200
     jobs = cloud.get("/jobs")
     assert (jobs["live"], jobs["pods"], jobs["orphanedPods"]) == ([], 0, [])
     assert len(cloud.get("/rows")["distinct"]) == 2
@@ -148,7 +153,7 @@ def test_the_older_name_of_the_topic_alone_will_do(start, cloud):
     variables = cloud.environment("event-handler")
     topic = variables.pop("TWINED_SERVICES_TOPIC_NAME")
     handler = start("twined-functions", "event-handler", environment={**variables, "OCTUE_SERVICES_TOPIC_NAME": topic})
-    assert post(handler.port, question()) == 200
+    assert push(handler.port, QUESTION)[0] == 200
     values = {entry["name"]: entry["value"] for entry in container(created_job(cloud))["env"]}
     assert values["TWINED_SERVICES_TOPIC_NAME"] == values["OCTUE_SERVICES_TOPIC_NAME"] == topic
 
@@ -157,7 +162,7 @@ def test_the_events_table_may_be_another_projects(start, cloud):
     table = "projects/other-project/datasets/d/tables/t"
     cloud.post("/settings", {"tables": [table]})
     handler = event_handler(start, cloud, BIGQUERY_EVENTS_TABLE="other-project.d.t")
-    assert post(handler.port, HEARTBEAT) == 200
+    assert push(handler.port, HEARTBEAT)[0] == 200
     assert [row["table"] for row in cloud.get("/rows")["distinct"]] == [table]
 
 
@@ -189,7 +194,7 @@ def test_the_cluster_is_reached_at_the_endpoint_that_is_chosen(start, cloud, nam
         cloud.post("/certificates", {"service": "kubernetes", "issuer": "public", "commonName": "localhost",
                                      "subjectAlternativeNames": ["DNS:localhost"]})
     handler = event_handler(start, cloud, KUBERNETES_ENDPOINT=choice)
-    assert post(handler.port, question()) == 200, handler.stderr()
+    assert push(handler.port, QUESTION)[0] == 200, handler.stderr()
     assert created_job(cloud)
 
 
@@ -236,7 +241,7 @@ def test_each_kind_of_credentials_gives_a_token(start, cloud, private_key, tmp_p
     path = tmp_path / "credentials.json"
     path.write_text(json.dumps(credentials(kind, address, private_key, tmp_path)))
     handler = event_handler(start, cloud, GOOGLE_APPLICATION_CREDENTIALS=str(path), GOOGLE_CLOUD_PROJECT="demo-project")
-    assert post(handler.port, HEARTBEAT) == 200, handler.stderr()
+    assert push(handler.port, HEARTBEAT)[0] == 200, handler.stderr()
     [request] = cloud.requests("bigquery")
     [token] = [value for name, value in request["fields"] if name.lower() == "authorization"]
     assert prefix in token
@@ -247,7 +252,7 @@ def test_the_metadata_server_gives_a_token_and_the_project(start, cloud):
     variables = {name: value for name, value in cloud.environment("event-handler").items()
                  if name not in ("GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT")}
     handler = start("twined-functions", "event-handler", environment=variables)
-    assert post(handler.port, HEARTBEAT) == 200
+    assert push(handler.port, HEARTBEAT)[0] == 200
     paths = [request["target"].split("?")[0] for request in cloud.requests("metadata")]
     assert "/computeMetadata/v1/instance/service-accounts/default/token" in paths
     assert len(cloud.get("/rows")["distinct"]) == 1
@@ -259,14 +264,13 @@ def test_the_metadata_server_gives_a_token_and_the_project(start, cloud):
 def test_a_ten_megabyte_message_of_pubsub_is_taken(start, cloud):
     """As much as Pub/Sub carries: base64 makes 13.4 MB of it, and the row is over BigQuery's limit."""
     handler = event_handler(start, cloud, DEAD_LETTER_TOPIC_NAME="main.octue.twined.dead-letters")
-    event = json.dumps({"kind": "result", "output_values": "\u00e9" * 4_700_000}, ensure_ascii=False).encode()
-    assert 9_400_000 < len(event) < 10_000_000
-    body = push(event)
-    assert post(handler.port, body) == 200
+    event = Event(1, "result", {"output_values": "\u00e9" * 4_700_000})
+    assert 9_400_000 < len(event.data()) < 10_000_000
+    assert push(handler.port, event)[0] == 200
     [row] = cloud.get("/rows")["distinct"]
     assert len(json.loads(row["json"]["event"])["output_values"]) == 4_700_000
     # Of letters that JSON escapes itself there is no shorter form.
-    assert post(handler.port, push(json.dumps({"kind": "result", "o": '"' * 2_700_000}).encode(), uuid="2")) == 200
+    assert push(handler.port, Event(2, "result", {"o": '"' * 2_700_000}))[0] == 200
     assert len(cloud.get("/rows")["distinct"]) == 1
     [letter] = cloud.get("/messages")["messages"]
     assert len(base64.b64decode(letter["data"])) > 5_400_000

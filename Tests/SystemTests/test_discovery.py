@@ -9,7 +9,7 @@ import pytest
 import clients
 from cloud import event_handler, service_registry
 from discovery import DOCUMENTS, Discovery
-from pushes import post, push, question
+from events import Event, heartbeat, push, question
 from test_recorded_cases import load_cases, send
 from test_check import check
 
@@ -50,12 +50,12 @@ def run_everything(start, cloud):
     for case in cases:
         send(ports[case["function"]], case["request"])
     handler = ports["handle_event"]
-    for kind in KINDS:
+    for number, kind in enumerate(KINDS):
         attributes = {"parent_question_uuid": "p", "cpus": "2", "memory": "2Gi", "extra": "\u00e9"}
-        assert post(handler, push({"kind": kind, "input_values": 1}, **attributes)) == 200
-    assert post(handler, push(b"\xff\x00 not an event")) == 200
-    assert post(handler, b'{"subscription":"s","message":{"messageId":"1","data":"!","attributes":{"a":1}}}') == 200
-    assert post(handler, question(question_uuid="No-Name-Of-A-Job", parent_question_uuid="p")) == 200
+        assert push(handler, Event(number, kind, {"input_values": 1}, **attributes))[0] == 200
+    assert push(handler, Event(90, data=b"\xff\x00 not an event"))[0] == 200
+    assert push(handler, b'{"subscription":"s","message":{"messageId":"1","data":"!","attributes":{"a":1}}}')[0] == 200
+    assert push(handler, question(91, question_uuid="No-Name-Of-A-Job", parent_question_uuid="p"))[0] == 200
     assert check(cloud, "event-handler", **variables).returncode == 0
     assert check(cloud, "service-registry", **environment).returncode == 0
 
@@ -86,7 +86,7 @@ def test_the_requests_for_a_token_are_those_that_google_documents(start, cloud, 
             f"{address}/v1/projects/-/serviceAccounts/{account}:generateAccessToken"}))
     handler = event_handler(start, cloud, GOOGLE_CLOUD_PROJECT="demo-project",
                             GOOGLE_APPLICATION_CREDENTIALS=str(tmp_path / "credentials.json"))
-    assert post(handler.port, push({"kind": "heartbeat"})) == 200
+    assert push(handler.port, heartbeat(1))[0] == 200
     exchange, impersonation = cloud.requests("credentials")
     # The exchange is a form (RFC 8693); the document describes it as JSON, with names in its own spelling.
     form = dict(urllib.parse.parse_qsl(exchange["body"], strict_parsing=True))

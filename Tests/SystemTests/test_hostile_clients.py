@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from programs import PATIENCE_SECONDS, Connection, Program
+from programs import PATIENCE_SECONDS, Connection
 from test_http_server import GET, echo, exchange
 
 #: What the program may take with 10,000 idle connections, and what each may add. A task of its own would add 3 KB.

@@ -8,8 +8,8 @@ import pytest
 
 import clients
 from cloud import event_handler
+from events import push, question
 from programs import PATIENCE_SECONDS
-from pushes import post, question
 
 REPOSITORY = "europe-west1-docker.pkg.dev/demo-project/octue-twined-services"
 TOKEN = "ya29.local-1"
@@ -18,7 +18,7 @@ TOKEN = "ya29.local-1"
 def job_of(start, cloud, event, **variables):
     """The body with which the handler creates the Job of an event; the cluster is left without it."""
     handler = event_handler(start, cloud, **variables)
-    assert post(handler.port, event) == 200
+    assert push(handler.port, event)[0] == 200
     [request] = cloud.requests("kubernetes", "POST")
     assert request["status"] == 201, request
     handler.close()
@@ -53,7 +53,7 @@ def kubectl(cloud, tmp_path):
 @pytest.mark.clients
 def test_kubectl_creates_reads_and_deletes_a_job_of_ours(start, cloud, kubectl, tmp_path):
     path = tmp_path / "job.json"
-    path.write_text(job_of(start, cloud, question(cpus="2")))
+    path.write_text(job_of(start, cloud, question(1, cpus="2")))
     job = json.loads(path.read_text())
     name = job["metadata"]["name"]
     assert kubectl("create", "-f", path).strip() == f"job.batch/{name} created"
@@ -94,7 +94,7 @@ def test_kubectl_verifies_the_cluster_and_is_refused_a_wrong_token(cloud, kubect
 
 @pytest.mark.clients
 def test_the_server_refuses_kubectl_a_field_that_it_does_not_know(start, cloud, kubectl, tmp_path):
-    job = json.loads(job_of(start, cloud, question()))
+    job = json.loads(job_of(start, cloud, question(1)))
     job["spec"]["paralelism"] = 1
     path = tmp_path / "job.json"
     path.write_text(json.dumps(job))
@@ -175,7 +175,7 @@ def test_kubernetes_schemas_accept_every_variant_of_our_jobs(start, cloud, tmp_p
     paths = []
     for number, (attributes, variables) in enumerate(VARIANTS.values()):
         paths.append(tmp_path / f"{number}.json")
-        paths[-1].write_text(job_of(start, cloud, question(**attributes), **variables))
+        paths[-1].write_text(job_of(start, cloud, question(1, **attributes), **variables))
     bodies = [json.loads(path.read_text()) for path in paths]
     by_name = dict(zip(VARIANTS, bodies, strict=True))
     assert by_name["everything optional"]["spec"]["ttlSecondsAfterFinished"] == 600

@@ -1,6 +1,5 @@
 """METRICS_PORT, read by Prometheus's own parser."""
 
-import base64
 import contextlib
 import http.client
 import json
@@ -13,16 +12,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from cloud import event_handler, service_registry
-from events import eventually, heartbeat
+from events import Event, eventually, heartbeat, push, question
 from events import request as framed
 from programs import BUILD, PATIENCE_SECONDS, ROOT, Connection, free_port
-
-ATTRIBUTES = {
-    "datetime": "2024-04-11T09:26:39.144818+00:00", "uuid": "c8bda9fa-f072-4330-92b1-96920d06b28d",
-    "parent": "a/b:1", "originator": "a/b:1", "sender": "a/b:1", "sender_type": "PARENT",
-    "sender_sdk_version": "0.70.0", "recipient": "octue/child:1.0.0",
-    "question_uuid": "b02c8c5a-0000-4000-8000-000000000000",
-    "originator_question_uuid": "b02c8c5a-0000-4000-8000-000000000000"}
 
 
 def request(port, method, target, body=None):
@@ -33,12 +25,6 @@ def request(port, method, target, body=None):
         return answer.status, answer.headers, answer.read().decode()
     finally:
         connection.close()
-
-
-def push(port, event, **attributes):
-    message = {"messageId": "1", "data": base64.b64encode(json.dumps(event).encode()).decode(),
-               "attributes": {**ATTRIBUTES, **attributes}}
-    return request(port, "POST", "/", json.dumps({"subscription": "s", "message": message}))[0]
 
 
 def scrape(port):
@@ -65,14 +51,13 @@ def handler(start, cloud):
 
 
 def test_what_happens_is_counted_under_its_labels(handler, cloud):
-    assert push(handler.port, {"kind": "heartbeat"}) == 200
-    question = {"kind": "question", "input_values": {}}
-    assert push(handler.port, question, uuid="q-1") == 200
-    assert push(handler.port, question, uuid="q-1") == 200, "a redelivery"
-    assert push(handler.port, {"kind": "no such kind"}, uuid="q-2") == 200
-    assert push(handler.port, [], uuid="q-3") == 400
+    assert push(handler.port, heartbeat(1))[0] == 200
+    assert push(handler.port, question(2))[0] == 200
+    assert push(handler.port, question(2))[0] == 200, "a redelivery"
+    assert push(handler.port, Event(3, "no such kind"))[0] == 200
+    assert push(handler.port, Event(4, data=b"[]"))[0] == 400
     cloud.post("/faults", {"service": "bigquery", "count": 1, "status": 503})
-    assert push(handler.port, {"kind": "result"}, uuid="q-4") == 200
+    assert push(handler.port, Event(5, "result"))[0] == 200
     samples, _ = scrape(handler.metrics_port)
     events = {(dict(key[1:])["kind"], dict(key[1:])["outcome"]): value
               for key, value in samples.items() if key[0] == "twined_events_total"}
@@ -98,7 +83,7 @@ def test_what_happens_is_counted_under_its_labels(handler, cloud):
 
 
 def test_histograms_are_cumulative_and_end_at_their_count(handler):
-    assert push(handler.port, {"kind": "heartbeat"}) == 200
+    assert push(handler.port, heartbeat(1))[0] == 200
     samples, families = scrape(handler.metrics_port)
     checked = 0
     for family in families.values():
@@ -204,7 +189,7 @@ def test_every_reason_is_in_the_document():
 
 
 def test_every_metric_is_in_its_document(handler):
-    assert push(handler.port, {"kind": "heartbeat"}) == 200
+    assert push(handler.port, heartbeat(1))[0] == 200
     document = (ROOT / "docs/METRICS.md").read_text()
     source = (ROOT / "Sources/Functions/MetricsText.swift").read_text()
     _, families = scrape(handler.metrics_port)

@@ -17,7 +17,7 @@ import clients
 from clients import PROJECT, SDK, TOPIC, PubSubEmulator
 from cloud import event_handler, service_registry
 from programs import PATIENCE_SECONDS
-from pushes import push, question
+from events import Event, heartbeat, question
 
 pytestmark = pytest.mark.clients
 
@@ -129,14 +129,10 @@ def wait_for_row(cloud, kind):
         cloud.wait("rows.distinct", atLeast=len(known) + 1)
 
 
-def as_message(body):
-    """The message of a push, as one publishes it."""
-    message = json.loads(body)["message"]
+def as_message(event):
+    """The event as one publishes it."""
+    message = event.message()
     return {"data": message["data"], "attributes": message["attributes"]}
-
-
-def heartbeat(**attributes):
-    return as_message(push({"kind": "heartbeat"}, **attributes))
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -178,8 +174,8 @@ def test_an_older_sdk_in_an_image_runs_its_job(start, cloud, sdk, emulator, subs
     clients.require("older-sdk/octue/cli.py")
     handler = event_handler(start, cloud, JOB_COMMAND="octue twined question ask local")
     subscribe(**push_to(handler))
-    asked = push({"kind": "question", "input_values": INPUT_VALUES}, forward_logs="1",
-                 save_diagnostics="SAVE_DIAGNOSTICS_OFF")
+    asked = question(1, {"input_values": INPUT_VALUES}, recipient="my-org/my-service:0.1.0",
+                     save_diagnostics="SAVE_DIAGNOSTICS_OFF")
     emulator.publish(as_message(asked))
     cloud.wait("jobs.created", equals=1)
     [job] = cloud.get("/jobs")["live"]
@@ -221,7 +217,7 @@ def test_pubsub_delivers_again_what_was_answered_503(start, cloud, emulator, sub
     # As many failures as one delivery has attempts.
     cloud.post("/faults", {"service": "bigquery", "status": 503, "count": 3})
     subscribe(**push_to(handler))
-    emulator.publish(heartbeat(uuid="again"))
+    emulator.publish(as_message(heartbeat(1, uuid="again")))
     assert wait_for_row(cloud, "heartbeat")["uuid"] == "again"
     assert cloud.get("/counts")["requests.bigquery"] == 4
 
@@ -232,7 +228,7 @@ def test_nothing_is_lost_or_doubled_when_the_handler_is_killed(start, cloud, emu
     subscribe(**push_to(handler))
     cloud.post("/settings", {"latencyMilliseconds": {"bigquery": 5}})
     count = 60
-    emulator.publish(*[{**as_message(question(uuid=f"u-{number}", question_uuid=f"q-{number}")),
+    emulator.publish(*[{**as_message(question(number, uuid=f"u-{number}", question_uuid=f"q-{number}")),
                         "orderingKey": f"q-{number}"} for number in range(count)])
     cloud.wait("rows.accepted", atLeast=10)
     handler.process.kill()
@@ -247,8 +243,7 @@ def test_the_largest_message_of_pubsub_comes_through(start, cloud, emulator, sub
     handler = event_handler(start, cloud)
     subscribe(**push_to(handler))
     values = "\u00e9" * 4_700_000
-    event = json.dumps({"kind": "result", "output_values": values}, ensure_ascii=False).encode()
-    emulator.publish({**heartbeat(uuid="large"), "data": base64.b64encode(event).decode()})
+    emulator.publish(as_message(Event(1, "result", {"output_values": values})))
     assert json.loads(wait_for_row(cloud, "result")["event"]) == {"output_values": values}
 
 
@@ -262,7 +257,7 @@ def test_pubsub_gives_up_what_is_refused_and_delivers_the_rest(start, cloud, emu
     policy = {"deadLetterTopic": f"projects/{PROJECT}/topics/{DEAD_LETTERS}", "maxDeliveryAttempts": 5}
     subscribe(pushConfig=push_to(handler)["pushConfig"], deadLetterPolicy=policy)
     refused = {"data": base64.b64encode(b"not an event").decode(), "attributes": {"a": "b"}}
-    emulator.publish(refused, heartbeat(uuid="good"))
+    emulator.publish(refused, as_message(heartbeat(1, uuid="good")))
     assert wait_for_row(cloud, "heartbeat")["uuid"] == "good"
     [message] = emulator.pull(dead_letters)
     assert message["data"] == refused["data"]
@@ -288,7 +283,7 @@ def test_a_dead_letter_topic_of_ours_takes_it_at_the_first_delivery(start, cloud
         "a": "b", "twined-dead-letter-message-id": identifier,
         "twined-dead-letter-subscription": f"projects/{PROJECT}/subscriptions/{source}"}
     # The next message comes, so the first one was acknowledged: they are delivered in order.
-    emulator.publish(heartbeat(uuid="next") | {"orderingKey": "k"})
+    emulator.publish(as_message(heartbeat(1, uuid="next")) | {"orderingKey": "k"})
     assert wait_for_row(cloud, "heartbeat")["uuid"] == "next"
     errors = [line for line in handler.stderr().splitlines() if json.loads(line)["severity"] == "ERROR"]
     assert len(errors) == 1

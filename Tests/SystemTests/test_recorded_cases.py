@@ -9,8 +9,6 @@ import http.client
 import json
 import re
 
-import pytest
-
 from cloud import event_handler, service_registry
 from programs import PATIENCE_SECONDS, ROOT
 
