@@ -106,7 +106,9 @@ struct ConfigurationDraft: Sendable {
             ["GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT"].contains($0.name)
         }
         if !isProjectWrong, let problem = projectProblem(credentials) { problems.append(problem) }
-        if let problem = loopProblem(credentials) { problems.append(problem) }
+        if let problem = loopProblem(credentials), !problems.contains(where: { $0.name == problem.name }) {
+            problems.append(problem)
+        }
         guard problems.isEmpty else { return nil }
         return ServiceConfiguration(
             kind: kind, host: host, port: port, requestLimitMilliseconds: requestLimitSeconds * 1_000,
@@ -140,6 +142,13 @@ struct ConfigurationDraft: Sendable {
     private func loopProblem(_ credentials: Credentials?) -> ConfigurationError.Problem? {
         guard let topic, let deadLetterTopic, topic.id == deadLetterTopic.id else { return nil }
         let own = projectID ?? credentials?.projectID.flatMap { ProjectID($0) }
+        if own == nil, (topic.project == nil) != (deadLetterTopic.project == nil) {
+            return .init(
+                "GOOGLE_CLOUD_PROJECT",
+                "GOOGLE_CLOUD_PROJECT is not set, and without it nothing tells whether DEAD_LETTER_TOPIC_NAME "
+                    + "is TWINED_SERVICES_TOPIC_NAME, where a dead letter would come back",
+                expected: "a project id")
+        }
         guard topic.project ?? own == deadLetterTopic.project ?? own else { return nil }
         return .init(
             wrong: "DEAD_LETTER_TOPIC_NAME", deadLetterTopic.text,

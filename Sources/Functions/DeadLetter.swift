@@ -45,10 +45,14 @@ enum DeadLetter {
     private static func append(_ name: String, _ value: ArraySlice<UInt8>?, to letter: inout OutgoingMessage)
     {
         guard let value, !value.isEmpty else { return }
-        letter.attributes.append(
-            (
-                Array("\(prefix)\(name)".utf8),
-                Array(value.prefix(EventLimits.attributeValueBytesMax))
-            ))
+        letter.attributes.append((Array("\(prefix)\(name)".utf8), Array(fitting(value))))
+    }
+
+    /// As many whole characters as an attribute's value may hold.
+    private static func fitting(_ value: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+        guard value.count > EventLimits.attributeValueBytesMax else { return value }
+        var end = value.startIndex + EventLimits.attributeValueBytesMax
+        while end > value.startIndex, value[end] & 0xC0 == 0x80 { end -= 1 }
+        return value[..<end]
     }
 }

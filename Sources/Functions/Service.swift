@@ -45,8 +45,7 @@ struct ServiceParts {
             timing: .init(fetchMilliseconds: sharedFetchMilliseconds))
         project = ProjectLookup(
             known: configuration.projectID?.text, credentials: configuration.credentials, caller: caller,
-            fetchMilliseconds: sharedFetchMilliseconds)
-        log.projectID = project.value
+            log: log, fetchMilliseconds: sharedFetchMilliseconds)
     }
 }
 
@@ -203,8 +202,8 @@ public enum Service {
             EventLoop.shared.start { _ = try? await parts.token.value(deadline: deadline) }
         }
         EventLoop.shared.start {
-            // Only lines of the log are named by it: where it is not known they do without.
-            parts.log.projectID = try? await parts.project.value(deadline: deadline)
+            // Where it is not known, lines of the log do without, and what needs it asks again.
+            _ = try? await parts.project.value(deadline: deadline)
         }
         await handler.warmUp(deadline: deadline) {
             await server.waitUntilQuiet(until: .after(milliseconds: ServiceLimits.warmUpPauseMilliseconds))

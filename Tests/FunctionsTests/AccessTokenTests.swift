@@ -412,9 +412,9 @@ struct AccessTokenTests {
             let key = try Credentials(parsing: TestFiles.object(TestFiles.serviceAccount), file: "/f")
             let machine = try Credentials.find(in: Environment(["K_SERVICE": "s"]))
             for lookup in [
-                ProjectLookup(known: "given", credentials: key, caller: caller),
-                ProjectLookup(known: nil, credentials: key, caller: caller),
-                ProjectLookup(known: nil, credentials: machine, caller: caller),
+                ProjectLookup(known: "given", credentials: key, caller: caller, log: .silent()),
+                ProjectLookup(known: nil, credentials: key, caller: caller, log: .silent()),
+                ProjectLookup(known: nil, credentials: machine, caller: caller, log: .silent()),
             ] {
                 for _ in 0..<2 {
                     results.append(try await lookup.value(deadline: .after(milliseconds: 10_000)))
@@ -435,7 +435,7 @@ struct AccessTokenTests {
             let exchange = FakeExchange { _, _ in .success(.metadata(200, text)) }
             let lookup = ProjectLookup(
                 known: nil, credentials: try Credentials.find(in: Environment(["K_SERVICE": "s"])),
-                caller: UpstreamCaller(exchange: exchange, log: .silent()))
+                caller: UpstreamCaller(exchange: exchange, log: .silent()), log: .silent())
             do throws(TokenError) {
                 return try await lookup.value(deadline: .after(milliseconds: 10_000))
             } catch {

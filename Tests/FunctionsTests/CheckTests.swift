@@ -59,7 +59,7 @@ struct CheckTests {
             }
             let parts = ServiceParts(
                 exchange: google.exchange, caller: caller, token: token,
-                project: ProjectLookup(known: "p", credentials: nil, caller: caller), log: log)
+                project: ProjectLookup(known: "p", credentials: nil, caller: caller, log: log), log: log)
             let findings = await Check.findings(configuration, parts)
             return (findings, google.exchange.sent.map(\.line))
         }

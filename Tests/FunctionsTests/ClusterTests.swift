@@ -122,7 +122,7 @@ struct ClusterTests {
             let caller = UpstreamCaller(exchange: exchange, log: log)
             let parts = ServiceParts(
                 exchange: exchange, caller: caller, token: .fixed,
-                project: ProjectLookup(known: "p", credentials: nil, caller: caller), log: log)
+                project: ProjectLookup(known: "p", credentials: nil, caller: caller, log: log), log: log)
             let endpoint = Endpoint(service: "container", universeDomain: "googleapis.com")
             let id = try #require(ClusterID("projects/p/locations/l/clusters/c".utf8))
             let cluster = Cluster(

@@ -296,6 +296,26 @@ struct ConfigurationTests {
         }
     }
 
+    @Test("topics of one name need their project, or the program's, to be told apart")
+    func topicsOfOneName() {
+        func problems(_ topic: String, _ deadLetters: String, _ more: [String: String] = [:]) -> [String] {
+            let topics = [
+                "TWINED_SERVICES_TOPIC_NAME": topic, "DEAD_LETTER_TOPIC_NAME": deadLetters, "K_SERVICE": "s",
+            ]
+            return self.problems(
+                .eventHandler, Self.eventHandler.merging(topics) { $1 }.merging(more) { $1 })
+        }
+        let full = "projects/p-1/topics/twined"
+        for (topic, deadLetters) in [("twined", full), (full, "twined")] {
+            #expect(
+                problems(topic, deadLetters).map { $0.hasPrefix("GOOGLE_CLOUD_PROJECT is not set") } == [true]
+            )
+            #expect(problems(topic, deadLetters, ["GOOGLE_CLOUD_PROJECT": "p-2"]).isEmpty)
+        }
+        #expect(problems("projects/p-2/topics/twined", full).isEmpty && problems("twined", "other").isEmpty)
+        #expect(problems("twined", "twined").count == 1 && problems(full, full).count == 1)
+    }
+
     @Test("trust anchors that cannot be read are wrong")
     func trustAnchors() throws {
         let variables = Self.serviceRegistry.merging(["SSL_CERT_FILE": "/ca.pem"]) { $1 }

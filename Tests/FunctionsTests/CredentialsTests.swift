@@ -338,6 +338,25 @@ struct CredentialsTests {
                 + "&subject_token_type=urn%3Aietf%3Aparams%3Aoauth%3Atoken-type%3Ajwt")
     }
 
+    @Test("credentials that impersonate are for the universe of their source, else for the one they name")
+    func universeOfImpersonation() throws {
+        func universe(source: String?, own: String?) throws -> String? {
+            let account = TestFiles.changing(TestFiles.serviceAccount, "universe_domain", to: source)
+            let file = TestFiles.impersonated.map { name, value in
+                (name, name == "source_credentials" ? String(decoding: account, as: UTF8.self) : value)
+            }
+            let bytes = TestFiles.changing(file, "universe_domain", to: own)
+            let credentials = try Credentials(parsing: bytes, file: "/f")
+            guard case .impersonated(.serviceAccount(let key), _) = credentials.kind else { return nil }
+            #expect(key.signsOwnTokens == (credentials.universeDomain != nil))
+            return credentials.universeDomain
+        }
+        #expect(try universe(source: "example.goog", own: nil) == "example.goog")
+        #expect(try universe(source: nil, own: "example.goog") == "example.goog")
+        #expect(try universe(source: "example.goog", own: "other.goog") == "example.goog")
+        #expect(try universe(source: nil, own: nil) == nil)
+    }
+
     @Test("an impersonation's URL is made from the universe and the account")
     func impersonationRequest() throws {
         guard case .impersonated(_, let impersonation) = try parse(TestFiles.object(TestFiles.impersonated))
@@ -365,18 +384,25 @@ struct CredentialsTests {
             #"{"access_token": "a b", "expires_in": 1}"#, #"{"access_token": "", "expires_in": 1}"#,
             #"{"access_token": "a\r\nX: y", "expires_in": 1}"#, #"{"access_token": "é", "expires_in": 1}"#,
             #"{"access_token": 7}"#, #"{"token": "a"}"#, "[]", "", "null",
-            #"{"access_token": "a", "expires_in": -1}"#,
-            #"{"access_token": "a", "expires_in": "soon"}"#,
+            #"{"access_token": "a", "expires_in": "soon"}"#, #"{"access_token": "a", "expires_in": true}"#,
         ])
     func unusableTokens(_ body: String) {
         #expect(FetchedToken(answer: Array(body.utf8)) == nil)
     }
 
-    @Test("a token's life comes from the answer")
-    func lifetimes() throws {
-        let usual = try #require(
-            FetchedToken(answer: Array(#"{"access_token": "ya29.x", "expires_in": 3599}"#.utf8)))
-        #expect(usual.lifetimeMilliseconds == 3_599_000)
+    @Test(
+        "a token's lifetime is any number of seconds, or an integer as text",
+        arguments: [
+            ("3599", 3_599_000), ("3599.9", 3_599_000), ("1e3", 1_000_000), ("\" 3599\\n\"", 3_599_000),
+            ("0", 0), ("-1", 0), ("99999999999999999999", 86_400_000), ("null", 3_600_000),
+        ] as [(String, UInt64)])
+    func lifetimes(text: String, milliseconds: UInt64) {
+        let token = FetchedToken(answer: Array(#"{"access_token":"ya29.x","expires_in":\#(text)}"#.utf8))
+        #expect(token?.lifetimeMilliseconds == milliseconds)
+    }
+
+    @Test("an impersonation's token lives until the time that the answer names")
+    func impersonatedLifetime() throws {
         let impersonated = try #require(
             FetchedToken(
                 impersonationAnswer: Array(

@@ -72,6 +72,12 @@ struct DeadLetterTests {
         }
     }
 
+    @Test("what is said of it is cut where an attribute is full, and between characters")
+    func longValues() throws {
+        let letter = try letter("", reason: String(repeating: "a", count: 1_023) + "é!")
+        #expect(texts(letter).first == "twined-dead-letter-reason=" + String(repeating: "a", count: 1_023))
+    }
+
     @Test("data that is no base64 travels in the whole request, however many attributes stand in that")
     func request() throws {
         let body = body(attributes(98).joined(separator: ","), data: "!")

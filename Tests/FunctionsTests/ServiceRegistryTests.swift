@@ -77,7 +77,8 @@ struct ServiceRegistryTests {
                 exchange: fake.exchange, caller: UpstreamCaller(exchange: fake.exchange, log: log),
                 token: token ?? self.token,
                 project: ProjectLookup(
-                    known: "p", credentials: nil, caller: UpstreamCaller(exchange: fake.exchange, log: log)),
+                    known: "p", credentials: nil, caller: UpstreamCaller(exchange: fake.exchange, log: log),
+                    log: log),
                 log: log)
             registry = ServiceRegistry(settings, parts)
         }

@@ -23,7 +23,7 @@ struct WarmUpTests {
         let caller = UpstreamCaller(exchange: exchange, log: log)
         return ServiceParts(
             exchange: exchange, caller: caller, token: .fixed,
-            project: ProjectLookup(known: "p-1", credentials: nil, caller: caller), log: log)
+            project: ProjectLookup(known: "p-1", credentials: nil, caller: caller, log: log), log: log)
     }
 
     /// What a handler needs, where GKE says of its cluster what stands above.

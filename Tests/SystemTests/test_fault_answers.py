@@ -93,6 +93,17 @@ def test_409_of_the_quotas_race_is_tried_again(start, shared):
     check_handled_once(shared, event)
 
 
+@pytest.mark.parametrize("body", ["", "[]", "null", "<html>", '{"kind":"Job"'])
+def test_409_whose_job_is_nothing_readable_is_nobodys(start, shared, body):
+    event = question(1)
+    program = start_warm(start, shared)
+    assert push(program.port, event)[0] == 200
+    shared.post("/faults", GET.fault(status=200, body=body, count=1))
+    assert [push(program.port, event)[0] for _ in range(2)] == [503, 200]
+    check_handled_once(shared, event)
+    assert not [line for line in log(program) if line["severity"] == "WARNING"]
+
+
 def test_409_whose_job_may_not_be_read_is_done(start, shared):
     event = question(1)
     shared.post("/kubernetes", {"denied": ["get jobs"]})

@@ -210,15 +210,19 @@ struct FetchedToken: Sendable, Equatable {
         guard body.count <= ServiceLimits.credentialsBytesMax, let document = try? JSONDocument(parsing: body)
         else { return nil }
         guard let token = document.root["access_token"]?.stringBytes else { return nil }
-        var seconds = 3_600
+        var seconds = 3_600.0
         if let given = document.root["expires_in"], !given.isNull {
-            // Some endpoints write the number as text.
-            guard let number = given.integer ?? given.string.flatMap({ Int($0) }), number >= 0 else {
-                return nil
-            }
+            guard let number = Self.number(given) else { return nil }
             seconds = number
         }
-        self.init(token, lifetimeMilliseconds: UInt64(min(seconds, 1_000_000)) * 1_000)
+        self.init(token, lifetimeMilliseconds: UInt64(max(0, min(seconds, 1_000_000))) * 1_000)
+    }
+
+    /// A number, or an integer that is written as text, as some endpoints do.
+    private static func number(_ value: JSONDocument.Value) -> Double? {
+        if let number = value.double { return number }
+        guard let text = value.stringBytes?.trimmingWhitespace else { return nil }
+        return Int(String(decoding: text, as: UTF8.self)).map { Double($0) }
     }
 
     /// `accessToken` and `expireTime` of generateAccessToken's answer.

@@ -46,7 +46,7 @@ public struct Credentials: Sendable {
             throw CredentialsError(file: file, field: nil, reason: "is not a JSON object")
         }
         let fields = CredentialsFields(document.root, file: file)
-        universeDomain = try fields.hostName("universe_domain")
+        universeDomain = try fields.universeDomain()
         kind = try Kind(fields, universeDomain: universeDomain ?? Universe.standard, nesting: 0)
         if case .serviceAccount = kind {
             projectID = try fields.projectID("project_id")

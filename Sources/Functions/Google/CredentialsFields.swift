@@ -53,6 +53,17 @@ struct CredentialsFields {
         return text
     }
 
+    /// The universe that the credentials are for: those that impersonate are for the one of their source,
+    /// where that names one. `nesting` counts the sources around this one.
+    func universeDomain(nesting: Int = 0) throws(CredentialsError) -> String? {
+        let own = try hostName("universe_domain")
+        guard nesting < ServiceLimits.credentialsNestingMax,
+            try text("type") == "impersonated_service_account",
+            let source = try object("source_credentials")
+        else { return own }
+        return try source.universeDomain(nesting: nesting + 1) ?? own
+    }
+
     func projectID(_ name: String) throws(CredentialsError) -> String? {
         guard let text = try text(name) else { return nil }
         guard ProjectID(text) != nil else { throw error(name, "is not a project id") }

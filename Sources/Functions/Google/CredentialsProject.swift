@@ -5,29 +5,29 @@ public import Net
 public final class ProjectLookup {
     private let server: MetadataServer?
     private let caller: UpstreamCaller
+    private let log: Log
     private let fetchMilliseconds: UInt64
     private var known: String?
     private let asking = SingleFlight()
     private var failure = TokenError.failed("no project is known: set GOOGLE_CLOUD_PROJECT")
 
     /// GOOGLE_CLOUD_PROJECT, GCLOUD_PROJECT or the key file's project is `known`; else the metadata server is
-    /// asked when it is first needed.
+    /// asked when it is first needed. Lines of `log` name their traces in it from when it is known.
     public init(
-        known: String?, credentials: Credentials?, caller: UpstreamCaller,
+        known: String?, credentials: Credentials?, caller: UpstreamCaller, log: Log,
         fetchMilliseconds: UInt64 = ServiceLimits.tokenFetchMilliseconds
     ) {
         self.fetchMilliseconds = fetchMilliseconds
         self.known = known ?? credentials?.projectID
         self.caller = caller
+        self.log = log
+        log.projectID = self.known
         if case .metadataServer(let server)? = credentials?.kind {
             self.server = server
         } else {
             server = nil
         }
     }
-
-    /// The project, where it is known already.
-    public var value: String? { known }
 
     /// The project's id, proven to be one.
     public func value(deadline: Deadline) async throws(TokenError) -> String {
@@ -65,5 +65,6 @@ public final class ProjectLookup {
             return
         }
         known = text
+        log.projectID = text
     }
 }

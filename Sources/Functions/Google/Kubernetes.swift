@@ -105,9 +105,15 @@ final class Kubernetes {
         if isQuota { return .failed(CallFailure(refusal)) }
         switch answer.status {
         case 403, 404: return .created
-        case 200: return .takenByOther(eventUUID: [])
+        // What is no object says nothing of whose Job it is.
+        case 200 where answer.response.map { Self.isObject($0.body) } ?? false:
+            return .takenByOther(eventUUID: [])
         default: return .failed(CallFailure(answer))
         }
+    }
+
+    private nonisolated static func isObject(_ body: [UInt8]) -> Bool {
+        (try? JSONDocument(parsing: body))?.root.isObject ?? false
     }
 
     /// The `uuid` inside a Job's `--attributes`; nil when it has none. Attributes that are those of `ours` to
