@@ -5,6 +5,7 @@ import random
 
 import pytest
 
+from events import eventually
 from programs import Connection
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -254,6 +255,15 @@ def test_clients_that_hold_half_requests_leave_a_good_client_alone(echo_server):
     finally:
         for connection in held:
             connection.close()
+
+
+def test_each_answer_says_when_it_was_made(echo_server):
+    first = exchange(echo_server, GET)[1]["date"]
+    with Connection(echo_server.port) as connection:
+        def later():
+            connection.send(GET)
+            return connection.read_response()[1]["date"] != first
+        eventually(later, "another second")
 
 
 def test_the_server_has_one_thread(echo_server):

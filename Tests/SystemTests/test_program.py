@@ -231,3 +231,14 @@ def test_sigterm_ends_it_with_exit_0_and_the_log_says_so(start, cloud):
     messages = [json.loads(line)["message"] for line in handler.stderr().splitlines()]
     assert messages[-1] == "stopped"
     assert handler.process.stdout.read() == b""
+
+
+def test_it_takes_the_port_of_the_one_before_whose_connections_the_kernel_still_ends(start, cloud):
+    before = event_handler(start, cloud)
+    with Connection(before.port) as connection:
+        connection.send(b"GET /health HTTP/1.1\r\nHost: h\r\n\r\n")
+        assert connection.read_response()[0] == 200
+        assert before.terminate() == 0
+        after = start("twined-functions", "event-handler", environment=cloud.environment("event-handler"),
+                      port=before.port)
+        assert post(after.port)[0] == 200
