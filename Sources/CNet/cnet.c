@@ -83,9 +83,14 @@ static sigset_t set_of(const int *signals, int count) {
     return set;
 }
 
+void cnet_survive_writes(void) {
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
+}
+
 int cnet_signal_descriptor(const int *signals, int count) {
     sigset_t set = set_of(signals, count);
-    signal(SIGPIPE, SIG_IGN);
+    cnet_survive_writes();
     if (sigprocmask(SIG_BLOCK, &set, NULL) != 0) return -1;
     return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }

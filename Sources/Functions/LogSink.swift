@@ -31,6 +31,8 @@ extension LogSink {
 @EventLoopActor
 public final class StandardErrorSink: LogSink {
     private let descriptor: CInt
+    /// Whether it is a terminal, where people read.
+    public let isTerminal: Bool
     private var held: [UInt8] = []
     private var droppedLines = 0
     /// See `LogSink`.
@@ -45,11 +47,17 @@ public final class StandardErrorSink: LogSink {
 
     /// A sink for `descriptor`, which stays open.
     public init(descriptor: CInt = 2) {
-        self.descriptor = descriptor
+        isTerminal = isatty(descriptor) == 1
+        self.descriptor = isTerminal ? Self.ownTerminal(descriptor) ?? descriptor : descriptor
     }
 
-    /// Whether it is a terminal, where people read.
-    public var isTerminal: Bool { isatty(descriptor) == 1 }
+    /// The same terminal, opened anew: poll(2) calls one writable that has room for a single byte, so here it
+    /// is the write that must not wait. Nil where it has no name in this file system.
+    private static func ownTerminal(_ descriptor: CInt) -> CInt? {
+        guard let name = unsafe ttyname(descriptor) else { return nil }
+        let opened = unsafe open(name, O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC)
+        return opened < 0 ? nil : opened
+    }
 
     /// Writes the line, behind those that are held, if standard error takes it; holds it otherwise, and drops
     /// it where too much is held.
@@ -110,8 +118,10 @@ public final class StandardErrorSink: LogSink {
             var pauseMilliseconds: UInt64 = 5
             while !held.isEmpty {
                 await EventLoop.shared.sleep(until: .after(milliseconds: pauseMilliseconds))
-                pauseMilliseconds = min(pauseMilliseconds * 2, 1_000)
+                let bytesHeld = held.count
                 flush()
+                // Where some is taken somebody reads again, and takes the rest as soon as it is there.
+                pauseMilliseconds = held.count < bytesHeld ? 5 : min(pauseMilliseconds * 2, 1_000)
             }
             isRetrying = false
         }
@@ -141,12 +151,17 @@ public final class StandardErrorSink: LogSink {
             if count >= 0 {
                 written += count
             } else if errno != EINTR {
-                // EAGAIN where the starter made it non-blocking; anything else is for good.
-                if errno != EAGAIN { close() }
+                if !Self.mayPass(errno) { close() }
                 break
             }
         }
         return written
+    }
+
+    /// Whether a write that fails so may go through later: the starter made the descriptor non-blocking, a
+    /// disk is full or in trouble, a file is as large as it may be.
+    private nonisolated static func mayPass(_ error: CInt) -> Bool {
+        [EAGAIN, ENOSPC, EDQUOT, EIO, EFBIG].contains(error)
     }
 
     /// The first lines of `bytes` that a pipe takes at once, where another may write to it as well; a line

@@ -81,13 +81,12 @@ public enum Service {
             write(Usage.help, to: 1)
             return ExitStatus.success
         case .misused(let reason):
-            write("twined-functions: \(reason)\n\(Usage.summary)", to: 2)
-            return ExitStatus.usage
+            return refuse("twined-functions: \(reason)\n\(Usage.summary)", ExitStatus.usage)
         case .wrongTarget(let target):
             let problem = ConfigurationError.Problem(
                 wrong: "FUNCTION_TARGET", target, expected: "handle_event or handle_request")
-            write("twined-functions: 1 setting is wrong\n  \(problem.text)\n", to: 2)
-            return ExitStatus.configuration
+            return refuse(
+                "twined-functions: 1 setting is wrong\n  \(problem.text)\n", ExitStatus.configuration)
         case .check(let kind, let asJSON):
             Process.forbidCoreDumps()
             Process.letSignalsEndIt()
@@ -105,8 +104,7 @@ public enum Service {
         do throws(ConfigurationError) {
             configuration = try Configuration(kind, environment: environment)
         } catch {
-            write("\(error)\n", to: 2)
-            return ExitStatus.configuration
+            return refuse("\(error)\n", ExitStatus.configuration)
         }
         return EventLoop.shared.runProcess { await serve(configuration, environment, wrap) }
     }
@@ -225,6 +223,13 @@ public enum Service {
 
     /// Whether a terminal gets colours: unless NO_COLOR is set, and not empty (https://no-color.org).
     static func wantsColours(_ environment: Environment) -> Bool { environment["NO_COLOR"] == nil }
+
+    /// Says why the program does not begin. Signals end it again: whoever reads may take his time.
+    private static func refuse(_ text: String, _ status: Int32) -> Int32 {
+        Process.letSignalsEndIt()
+        write(text, to: 2)
+        return status
+    }
 
     static func write(_ text: String, to descriptor: CInt) {
         write(Array(text.utf8), to: descriptor)

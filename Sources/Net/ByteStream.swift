@@ -153,14 +153,24 @@ public final class ByteStream {
             if try readAvailable(into: &receiver) { return }
             // As `wait`, but in place: this is where every connection spends its time.
             if isClosed { throw .closed }
-            if waiter.pending & Self.readable == 0 {
-                if deadline.hasPassed { throw .timedOut }
+            if waiter.pending & Self.readable != 0 { continue }
+            if !deadline.hasPassed {
                 let isSignalled = await unsafe withUnsafeContinuation {
                     unsafe waiter.park($0, for: Self.readable, until: deadline)
                 }
-                guard isSignalled else { throw .timedOut }
+                if isSignalled { continue }
             }
+            if try readUnnoticed(into: &receiver) { return }
+            throw .timedOut
         }
+    }
+
+    /// Gives `receiver` what has come already, though the loop may not have taken notice of it: where it got
+    /// no time for a while, it finds deadlines passed and bytes come at once, and not all of them in one
+    /// turn. Returns whether there was anything.
+    func readUnnoticed(into receiver: inout some ByteReceiver) throws(StreamError) -> Bool {
+        registration.waiter.note(Self.readable)
+        return try readAvailable(into: &receiver)
     }
 
     /// Waits for bytes with a closure instead of a task: it is called once, with true when something has come

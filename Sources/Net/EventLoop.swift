@@ -322,12 +322,13 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
         guard let first = unsafe events.baseAddress else {
             preconditionFailure("the loop has no room for events")
         }
-        let count = unsafe cnet_epoll_wait(epoll.raw, first, CInt(events.count))
+        // A signal says nothing of what the kernel has: no deadline passes before that has been looked at.
+        var count: CInt
+        repeat {
+            count = unsafe cnet_epoll_wait(epoll.raw, first, CInt(events.count))
+            precondition(count >= 0 || errno == EINTR, "epoll_wait was called wrongly")
+        } while count < 0
         readClock()
-        if count < 0 {
-            precondition(errno == EINTR, "epoll_wait was called wrongly")
-            return
-        }
         for index in 0..<Int(count) {
             let event = unsafe events[index]
             if event.data == Registrations.alarm {

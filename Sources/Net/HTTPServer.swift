@@ -250,9 +250,8 @@ public final class HTTPServer {
     private func takeRest(
         _ stream: ByteStream, _ machine: inout HTTPServerStateMachine, until deadline: Deadline
     ) throws(StreamError) -> Bool {
-        if try stream.readAvailable(into: &machine) { return true }
-        if !deadline.hasPassed { return false }
-        machine.timeOut()
+        if !deadline.hasPassed { return try stream.readAvailable(into: &machine) }
+        if try !stream.readUnnoticed(into: &machine) { machine.timeOut() }
         return true
     }
 
@@ -268,6 +267,7 @@ public final class HTTPServer {
             switch machine.next() {
             case .read(let wait):
                 connection.phase = wait == .idle ? .idle : .reading
+                connection.isHead = false
                 if isDraining, wait == .idle, drainGraceIsOver { return nil }
                 let deadline = clock.deadline(for: wait, limits)
                 if tasksReading < limits.tasksReadingMax {

@@ -16,12 +16,13 @@ public enum Process {
         unsafe cnet_report_crash(parts.before, parts.between, parts.after) == 0
     }
 
-    /// Makes it ready to serve: from here on SIGTERM and SIGINT wait for `SignalSource`, memory that is freed
-    /// goes back to the kernel, and as many descriptors may be open as the kernel allows. To be called first
-    /// of all.
+    /// Makes it ready to serve: from here on SIGTERM and SIGINT wait for `SignalSource`, a write that cannot
+    /// be made is an error and no signal, memory that is freed goes back to the kernel, and as many
+    /// descriptors may be open as the kernel allows. To be called first of all.
     public static func prepare() {
         // It fails only for numbers that are no signals.
         _ = unsafe cnet_hold_signals(endingSignals, CInt(endingSignals.count))
+        cnet_survive_writes()
         cnet_return_memory()
         // The lower limit is for programs that use select(2).
         var limit = rlimit()

@@ -34,6 +34,11 @@ final class Waiter: @unchecked Sendable {
         }
     }
 
+    /// Takes `events` for pending, where nobody waits: whoever looks next asks the descriptor.
+    func note(_ events: UInt32) {
+        pending |= events
+    }
+
     /// Forgets `events`, because the descriptor has just said that it has no more of them.
     func clear(_ events: UInt32) {
         pending &= ~events

@@ -253,6 +253,26 @@ struct LogTests {
         close(writing)
     }
 
+    @Test("a disk that is full for a while delays lines, and loses none that there is room to hold")
+    func fullDisk() async throws {
+        var ends: [CInt] = [-1, -1]
+        #expect(pipe(&ends) == 0)
+        let (reading, writing) = (ends[0], ends[1])
+        let descriptor = open("/dev/full", O_WRONLY)
+        try #require(descriptor >= 0)
+        let sink = try await LoopSupport.run {
+            let sink = StandardErrorSink(descriptor: descriptor)
+            for text in ["one\n", "two\n"] { sink.write(Array(text.utf8)) }
+            return sink
+        }
+        // Room again, as the sink sees it.
+        #expect(dup2(writing, descriptor) == descriptor)
+        var buffer = [UInt8](repeating: 0, count: 64)
+        #expect(read(reading, &buffer, buffer.count) == 8 && buffer.starts(with: "one\ntwo\n".utf8))
+        #expect(try await LoopSupport.run { sink.droppedLinesTotal } == 0)
+        for open in [reading, writing, descriptor] { close(open) }
+    }
+
     @Test("lines of one turn of the loop are written after it and together; one that warns does not wait")
     func endOfTurn() async throws {
         var ends: [CInt] = [-1, -1]

@@ -122,6 +122,25 @@ extension SocketTests {
             }
         }
 
+        @Test("gives up a request with a body though the one before it was HEAD")
+        func afterHead() async throws {
+            try await onLoop {
+                var limits = ServerLimits()
+                limits.drainGraceMilliseconds = 10
+                limits.drainTimeoutMilliseconds = 60
+                let running = try Running(HoldingHandler(), limits: limits)
+                let peer = try await running.connect()
+                await peer.send("HEAD / HTTP/1.1\r\nHost: h\r\n\r\n")
+                #expect(await peer.readStatus() == "200")
+                await peer.send(Array(post("hello").utf8.dropLast(2)))
+                running.server.stop()
+                await peer.readToEnd()
+                #expect(text(peer.received).hasSuffix("try again\n"))
+                peer.close()
+                await running.waitUntilEnded()
+            }
+        }
+
         @Test("gives up a HEAD without a body")
         func stuckHead() async throws {
             try await onLoop {

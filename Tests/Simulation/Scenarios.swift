@@ -7,6 +7,7 @@ enum Scenarios {
     static func run() -> Bool {
         let parts = [
             ("burst", burst()), ("what is kept", kept()), ("keys of pushes", PushKeys.run()),
+            ("a log that is not read", StalledLog.run()),
             ("outages", outages()), ("every fault at every call", everyFault()),
         ]
         print("")

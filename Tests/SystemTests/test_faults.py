@@ -2,13 +2,15 @@
 how often it was tried, what came of it, and what is logged."""
 
 import concurrent.futures
+import signal
+import time
 
 import pytest
 
 from cloud import LocalCloud, event_handler
-from events import check_handled_once, errors_about, eventually, heartbeat, jobs_of, log, push
-from programs import Program
-from upstreams import (STATUSES, UPSTREAMS, calls_of, check_failure_is_logged_once, check_recovery,
+from events import check_handled_once, errors_about, eventually, heartbeat, jobs_of, log, push, request
+from programs import Connection, Program
+from upstreams import (BIGQUERY, STATUSES, UPSTREAMS, calls_of, check_failure_is_logged_once, check_recovery,
                        errors_about_message, next_index, start_for, start_warm)
 
 
@@ -139,6 +141,21 @@ def test_a_refused_connection_is_tried_again_until_the_listener_is_back(start, s
         assert shared.get("/counts")["requests.container"] == asked + 2
     shared.post("/listeners", {"service": upstream.service, "open": True})
     check_recovery(shared, program, event, upstream)
+
+
+def test_an_answer_that_came_while_the_program_stood_still_is_taken(start, shared):
+    """As where the platform gives no processor time: the attempt's time is over when it goes on."""
+    program = start_warm(start, shared)
+    assert push(program.port, heartbeat(1))[0] == 200
+    shared.post("/settings", {"latencyMilliseconds": {"bigquery": 1_000}})
+    with Connection(program.port) as connection:
+        connection.send(request(heartbeat(2).body()))
+        time.sleep(0.5)  # The answer comes after this, and before what follows is over.
+        program.process.send_signal(signal.SIGSTOP)
+        time.sleep(2)  # The attempt has a third of five seconds.
+        program.process.send_signal(signal.SIGCONT)
+        assert connection.read_response()[0] == 200
+    assert len(calls_of(shared, BIGQUERY)) == 2
 
 
 def test_an_upstream_that_hangs_costs_no_more_than_the_events_time(tmp_path):

@@ -4,8 +4,10 @@ import contextlib
 import datetime
 import json
 import os
+import pathlib
 import pty
 import re
+import resource
 import select
 import signal
 import subprocess
@@ -144,6 +146,61 @@ def test_an_event_that_cannot_be_read_has_its_time_too(start, cloud):
     assert push(program.port, broken)[0] == 400
     line, = [line for line in log(program) if line["severity"] == "ERROR"]
     assert {"parse_ms", "ms"} <= line.keys() and "store_ms" not in line
+
+
+def test_a_terminal_that_nobody_reads_stops_no_event(cloud):
+    reading, writing = pty.openpty()
+    port = free_port()
+    environment = {**cloud.environment("event-handler"), "HOST": "127.0.0.1", "PORT": str(port)}
+    process = subprocess.Popen([BUILD / "twined-functions", "event-handler"], env=environment, stderr=writing,
+                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    try:
+        os.close(writing)
+        assert b"listening" in os.read(reading, 65_536)
+        # A terminal holds a few KiB.
+        assert [push(port, heartbeat(number))[0] for number in range(300)] == [200] * 300
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE_SECONDS) == 0
+    finally:
+        process.kill()
+        process.wait(PATIENCE_SECONDS)
+        os.close(reading)
+
+
+def test_a_log_file_that_may_not_grow_any_more_stops_no_event(start, cloud):
+    limit = (2_048, 2_048)
+    program = start("twined-functions", "event-handler", environment=cloud.environment("event-handler"),
+                    preexec=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit))
+    assert [push(program.port, heartbeat(number))[0] for number in range(30)] == [200] * 30
+    assert program.terminate() == 0
+    assert len(program.stderr()) == 2_048
+
+
+def full_pipe():
+    """Both ends of a pipe that takes nothing any more."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writing, bytes(4_096))
+    os.set_blocking(writing, True)
+    return reading, writing
+
+
+def test_what_is_wrong_at_the_start_is_no_reason_to_stay(cloud):
+    """Nobody reads why it does not begin: a signal ends it; nobody is left to: it ends with its status."""
+    def started(writing):
+        return subprocess.Popen([BUILD / "twined-functions", "event-handler"], env={"PORT": "x"}, stderr=writing,
+                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+
+    reading, writing = full_pipe()
+    process = started(writing)
+    eventually(lambda: pathlib.Path(f"/proc/{process.pid}/wchan").read_text().endswith("pipe_write"), "it waits")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(PATIENCE_SECONDS) == -signal.SIGTERM
+    os.close(reading)
+    assert started(writing).wait(PATIENCE_SECONDS) == 78
+    os.close(writing)
 
 
 def test_a_full_or_closed_standard_error_stops_no_event(cloud):

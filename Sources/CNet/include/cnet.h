@@ -68,7 +68,12 @@ void cnet_give_back_memory(void);
 /// next.
 void cnet_give_back_pages(void *begin, size_t count);
 
-/// SIGPIPE ignored; `signals` (a list of `count`) blocked and readable from the returned signalfd(2).
+/// A write that nobody reads, or to a file that is as large as it may be, fails with an error: SIGPIPE and
+/// SIGXFSZ are ignored.
+void cnet_survive_writes(void);
+
+/// `cnet_survive_writes`, and `signals` (a list of `count`) blocked and readable from the returned
+/// signalfd(2).
 int cnet_signal_descriptor(const int *signals, int count);
 /// Blocks `signals` alone: they wait until somebody reads them, or until they are let go again.
 int cnet_hold_signals(const int *signals, int count);
