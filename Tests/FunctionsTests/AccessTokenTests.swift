@@ -151,6 +151,49 @@ struct AccessTokenTests {
         #expect(fetches >= 2)
     }
 
+    @Test("a refresh that failed is not tried again until its pause is over")
+    func pauseAfterFailure() async throws {
+        let fetches = try await LoopSupport.run {
+            let mint = Mint()
+            let pause: UInt64 = 1_000_000
+            let source = mint.token(
+                timing: .init(refreshAheadMilliseconds: 3_600_000, pauseMilliseconds: pause))
+            _ = await Self.text(source)
+            let due = Deadline.after(milliseconds: pause).nanoseconds
+            await EventLoop.shared.sleep(until: .after(milliseconds: 1))
+            mint.error = .failed("no")
+            var fetches: [Int] = []
+            for isOver in [false, false, false, true] {
+                let now = isOver ? Deadline.after(milliseconds: pause).nanoseconds : due
+                #expect(source.current(nowNanoseconds: now) != nil)
+                await LoopSupport.settle()
+                fetches.append(mint.fetches)
+            }
+            return fetches
+        }
+        #expect(fetches == [2, 2, 2, 3])
+    }
+
+    @Test("a token that comes with little of its life left is not refreshed before a pause is over")
+    func pauseAfterSuccess() async throws {
+        let fetches = try await LoopSupport.run {
+            let mint = Mint()
+            let pause: UInt64 = 60_000
+            mint.lifetimeMilliseconds = 200_000
+            let source = mint.token(timing: .init(pauseMilliseconds: pause))
+            let early = Deadline.after(milliseconds: pause).nanoseconds - 1
+            _ = await Self.text(source)
+            var fetches: [Int] = []
+            for nanoseconds in [early, Deadline.after(milliseconds: pause).nanoseconds] {
+                #expect(source.current(nowNanoseconds: nanoseconds) != nil)
+                await LoopSupport.settle()
+                fetches.append(mint.fetches)
+            }
+            return fetches
+        }
+        #expect(fetches == [1, 2])
+    }
+
     @Test("an expired token is not handed out")
     func expiry() async throws {
         let texts = try await LoopSupport.run {
@@ -243,9 +286,13 @@ struct AccessTokenTests {
             let exchange = FakeExchange { _, _ in .failure(.timedOut) }
             let variables = platform.merging(["GCE_METADATA_TIMEOUT": "1"]) { $1 }
             _ = try await Self.fetch(variables, [:], exchange)
+            let project = ProjectLookup(
+                known: nil, credentials: try Credentials.find(in: Environment(variables)),
+                caller: UpstreamCaller(exchange: exchange, log: .silent()), log: .silent())
+            _ = try? await project.value(deadline: .after(milliseconds: 10_000))
             return exchange.sent.map(\.nanoseconds)
         }
-        #expect(times.count == 3)
+        #expect(times.count == 3 + 3)
         #expect(times.allSatisfy { $0 <= 1_000_000_000 })
     }
 

@@ -59,6 +59,19 @@ func waysIn() throws {
     }
 }
 
+@Test("which delivery it is says the push, or else the message")
+func deliveryAttempt() throws {
+    let counted = pushMessage.dropLast() + #","deliveryAttempt":3}"#
+    for (body, expected) in [
+        (#"{"message":\#(pushMessage),"subscription":"s","deliveryAttempt":5}"#, 5),
+        (#"{"deliveryAttempt":5,"message":\#(counted),"subscription":"s"}"#, 5),
+        (#"{"message":\#(counted),"subscription":"s"}"#, 3), (push, nil),
+    ] as [(String, Int?)] {
+        #expect(try message(json, body).deliveryAttempt == expected)
+        #expect(try message(cloudEvent, body).deliveryAttempt == expected)
+    }
+}
+
 @Test("a legacy background event is a message whose id is the event's, unless it has its own")
 func legacy() throws {
     let data = #"{"@type":"t","data":"\#(heartbeat)","attributes":{\#(attributes)}}"#

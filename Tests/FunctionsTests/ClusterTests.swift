@@ -47,6 +47,7 @@ struct ClusterTests {
         let origin = try description(control: everyEndpoint).origin(choice)
         #expect(origin.host == host)
         #expect(origin.trust == (isPublic ? .system : Self.ownAuthority))
+        #expect(origin.idleMilliseconds == 80_000)
     }
 
     @Test("where the endpoint is empty, auto takes the public, then the DNS, then the private one")
@@ -64,6 +65,18 @@ struct ClusterTests {
         let withoutDNS = withoutPublic.replacing(
             "\"allowExternalTraffic\":true", "\"allowExternalTraffic\":false")
         #expect(try description(endpoint: nil, control: withoutDNS).origin(.auto).host == "10.0.0.2")
+    }
+
+    @Test("where a cluster's addresses are switched off, neither the public nor the private one is taken")
+    func withoutAddresses() throws {
+        let control = everyEndpoint.replacing("\"enabled\":true", "\"enabled\":false")
+        let old = #"{"privateEndpoint":"10.1.0.2","publicEndpoint":"203.0.113.9"}"#
+        let cluster = try description(endpoint: nil, control: control, privateCluster: old)
+        #expect(try cluster.origin(.auto).host == "gke-1.europe-west1.gke.goog")
+        for choice in [EventHandlerConfiguration.ClusterEndpoint.public, .private] {
+            let error = #expect(throws: ClusterError.self) { try cluster.origin(choice) }
+            #expect(error?.description.hasSuffix("KUBERNETES_ENDPOINT can be one of: dns") ?? false)
+        }
     }
 
     @Test("an endpoint that holds a DNS name has a public certificate; a port and IPv6 are understood")
@@ -106,17 +119,20 @@ struct ClusterTests {
         #expect(throws: ClusterError.self) { try description(endpoint: endpoint).origin(.auto) }
     }
 
-    @Test("a cluster that has moved is left: connections to where it was are closed, once")
-    func moved() async throws {
-        let answers = ["203.0.113.7", "203.0.113.7", "203.0.113.9", "203.0.113.9"].map { address in
-            let certificate = String(decoding: Base64.encode(Array(authority.utf8)), as: UTF8.self)
-            return #"{"endpoint":"\#(address)","masterAuth":{"clusterCaCertificate":"\#(certificate)"}}"#
-        }
-        let (hosts, forgotten) = try await LoopSupport.run {
-            var asked = 0
-            let exchange = FakeExchange { _, _ in
-                defer { asked += 1 }
-                return .success(.json(200, answers[asked]))
+    /// A cluster that GKE says to be at one address after another.
+    @EventLoopActor
+    private struct Bench {
+        let exchange: FakeExchange
+        let cluster: Cluster
+
+        init(_ addresses: [String]) throws {
+            var rest = addresses[...]
+            exchange = FakeExchange { _, _ in
+                guard let address = rest.popFirst() else { return .failure(.connectionLost) }
+                let certificate = text(Base64.encode(Array(authority.utf8)))
+                let members =
+                    #""endpoint":"\#(address)","masterAuth":{"clusterCaCertificate":"\#(certificate)"}"#
+                return .success(.json(200, "{\(members)}"))
             }
             let log = Log.silent()
             let caller = UpstreamCaller(exchange: exchange, log: log)
@@ -125,18 +141,46 @@ struct ClusterTests {
                 project: ProjectLookup(known: "p", credentials: nil, caller: caller, log: log), log: log)
             let endpoint = Endpoint(service: "container", universeDomain: "googleapis.com")
             let id = try #require(ClusterID("projects/p/locations/l/clusters/c".utf8))
-            let cluster = Cluster(
+            cluster = Cluster(
                 id: id, choice: .auto, api: GoogleAPI(endpoint, parts, quotaProjectID: nil), log: log)
-            var hosts: [String] = []
-            for _ in answers {
-                let origin = try await cluster.origin(deadline: .after(milliseconds: 10_000))
-                hosts.append(origin.host)
-                cluster.forget(origin)
-            }
-            return (hosts, exchange.forgotten.map(\.host))
         }
-        #expect(hosts == ["203.0.113.7", "203.0.113.7", "203.0.113.9", "203.0.113.9"])
+
+        func origin() async throws -> Origin {
+            try await cluster.origin(deadline: .after(milliseconds: 10_000))
+        }
+    }
+
+    @Test("a cluster that has moved is left: connections to where it was are closed, once")
+    func moved() async throws {
+        let addresses = ["203.0.113.7", "203.0.113.7", "203.0.113.9", "203.0.113.9"]
+        let (hosts, forgotten) = try await LoopSupport.run {
+            let bench = try Bench(addresses)
+            var hosts: [String] = []
+            for _ in addresses {
+                let origin = try await bench.origin()
+                hosts.append(origin.host)
+                bench.cluster.forget(origin)
+            }
+            return (hosts, bench.exchange.forgotten.map(\.host))
+        }
+        #expect(hosts == addresses)
         #expect(forgotten == ["203.0.113.7"])
+    }
+
+    @Test("who finds an endpoint dead that was replaced meanwhile takes the new one, and GKE is not asked")
+    func replacedMeanwhile() async throws {
+        let (hosts, asked) = try await LoopSupport.run {
+            let bench = try Bench(["203.0.113.7", "203.0.113.9", "203.0.113.10"])
+            let old = try await bench.origin()
+            var hosts: [String] = []
+            for _ in 0..<3 {
+                bench.cluster.forget(old)
+                hosts.append(try await bench.origin().host)
+            }
+            return (hosts, bench.exchange.sent.count)
+        }
+        #expect(hosts == ["203.0.113.9", "203.0.113.9", "203.0.113.9"])
+        #expect(asked == 2)
     }
 
     @Test("an address without the cluster's authority is an error, and so is an authority that is no base64")

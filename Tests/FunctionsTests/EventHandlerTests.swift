@@ -106,6 +106,42 @@ struct EventHandlerTests {
         #expect(storing.nanoseconds > 9_000_000_000 && telling.nanoseconds <= 10_000_000_000 / 3)
     }
 
+    /// What was named as the project whose quota pays, by host.
+    @EventLoopActor
+    private final class NamedQuotas {
+        private(set) var projects: [String: Set<String>] = [:]
+
+        func answer(_ request: HTTPRequest, _ origin: Origin) -> HTTPResponse {
+            let named = request.fields["x-goog-user-project"].map { text($0) }
+            projects[origin.host, default: []].insert(named ?? "none")
+            switch origin.host {
+            case "container.googleapis.com":
+                return .json(
+                    200, #"{"endpoint":"203.0.113.7","masterAuth":{"clusterCaCertificate":"LQ=="}}"#)
+            case "pubsub.googleapis.com": return .json(200, #"{"messageIds":["1"]}"#)
+            default: return .json(200, "{}")
+            }
+        }
+    }
+
+    @Test("names another project's quota in each call of Google's, and not to the cluster")
+    func quotaProject() async throws {
+        let named = try await LoopSupport.run { NamedQuotas() }
+        let (statuses, _) = try await HandlerBench.handle(
+            [
+                HandlerBench.push(#"{"kind":"question"}"#, ["question_uuid": "q-1"]),
+                HandlerBench.push(#"{"kind":"question"}"#, ["recipient": "no revision"]),
+            ], ["GOOGLE_CLOUD_QUOTA_PROJECT": "quota"]
+        ) { named.answer($0, $1) }
+        #expect(statuses == [200, 200])
+        let projects = await named.projects
+        #expect(
+            projects == [
+                "bigquery.googleapis.com": ["quota"], "container.googleapis.com": ["quota"],
+                "pubsub.googleapis.com": ["quota"], "203.0.113.7": ["none"],
+            ])
+    }
+
     @Test("gives a row whose uuid is too long for an insertId the hash of it, always the same")
     func longUUID() async throws {
         let events = [128, 129, 129].map { count in

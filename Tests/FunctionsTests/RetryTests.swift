@@ -27,6 +27,17 @@ func attempts(seed: UInt64) {
     #expect(budget.tokens == 8)
 }
 
+@Test("the longest wait is reached, and doubles")
+func longestWait() {
+    var budget = RetryBudget()
+    var retry = Retry(deadlineNanoseconds: 55 * second)
+    for longest in [100_000_000, 200_000_000] as [UInt64] {
+        _ = retry.beginAttempt(nowNanoseconds: 0)
+        let decision = retry.decide(after: .again, nowNanoseconds: 0, budget: &budget, random: longest)
+        #expect(decision == .attemptAt(nanoseconds: longest))
+    }
+}
+
 @Test("an attempt gets a third of the time that is left, ten seconds at most, and none without time")
 func attemptTime() {
     var retry = Retry(deadlineNanoseconds: 55 * second)

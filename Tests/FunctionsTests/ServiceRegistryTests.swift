@@ -325,6 +325,17 @@ struct ServiceRegistryTests {
         #expect(statuses == [504, 504])
     }
 
+    @Test("a look-up has ten seconds, however long a request may take")
+    func lookupTime() async throws {
+        let times = try await LoopSupport.run {
+            let bench = try Bench()
+            _ = await bench.get("/my-org/my-service", milliseconds: 55_000)
+            return bench.fake.exchange.sent.map(\.nanoseconds)
+        }
+        // An attempt has a third of what is left.
+        #expect(times.count == 2 && times.allSatisfy { $0 <= 10_000_000_000 / 3 })
+    }
+
     @Test("a certificate that is refused is 502, and not tried again")
     func notVerified() async throws {
         let (status, count) = try await LoopSupport.run {

@@ -134,6 +134,14 @@ struct UpstreamTests {
         #expect(result.reaction == .unavailable && result.attempts == 2)
     }
 
+    @Test("a cluster that cannot be reached, and whose endpoint cannot be had anew, ends the call")
+    func notRenewed() async throws {
+        let result = try await LoopSupport.run {
+            await Bench([.failure(.notConnected(.connectionRefused))]).call(.kubernetesCreate) { _ in nil }
+        }
+        #expect(result.reaction == .unavailable && result.attempts == 1)
+    }
+
     @Test("nothing is sent after the deadline")
     func deadline() async throws {
         let (result, sent) = try await LoopSupport.run {
@@ -164,6 +172,25 @@ struct UpstreamTests {
         // Ten retries are all there is: five calls take two each.
         #expect(attempts == [3, 3, 3, 3, 3, 1, 1, 1])
         #expect(other == 3)
+    }
+
+    @Test("a call that succeeds gives a tenth of a retry back, and ten pay for one more")
+    func refund() async throws {
+        let attempts = try await LoopSupport.run {
+            var refusal = HTTPResponse.json(503, "{}")
+            refusal.fields.append("Retry-After", "0")
+            let bench = Bench([.success(refusal)])
+            var attempts: [Int] = []
+            for _ in 0..<6 { attempts.append(await bench.call().attempts) }
+            for successes in [9, 1] {
+                bench.answers = [Self.answer(200)]
+                for _ in 0..<successes { _ = await bench.call() }
+                bench.answers = [.success(refusal)]
+                attempts.append(await bench.call().attempts)
+            }
+            return attempts
+        }
+        #expect(attempts == [3, 3, 3, 3, 3, 1, 1, 2])
     }
 
     @Test("without a token nothing is sent, and the reason is kept")

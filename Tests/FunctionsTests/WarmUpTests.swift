@@ -90,6 +90,68 @@ struct WarmUpTests {
         #expect(prepared == ["container.googleapis.com", "203.0.113.7", "203.0.113.7"])
     }
 
+    @Test(
+        "while a row is on its way the cluster's connection is opened, for the events that need it",
+        arguments: [
+            ("question", ["container.googleapis.com", "203.0.113.7"]),
+            ("cancellation", ["container.googleapis.com", "203.0.113.7"]), ("heartbeat", []),
+        ])
+    func clusterBesideRow(kind: String, hosts: [String]) async throws {
+        let (prepared, status) = try await LoopSupport.run {
+            let row = Gate()
+            let exchange = FakeExchange { _, origin in
+                if origin.host == "bigquery.googleapis.com" {
+                    _ = await row.wait(until: .after(milliseconds: 60_000))
+                    return .success(.json(200, "{}"))
+                }
+                return .success(HTTPResponse(status: 200, body: WarmUpTests.cluster))
+            }
+            let parts = WarmUpTests.parts(exchange, .silent())
+            _ = try await parts.token.value(deadline: .after(milliseconds: 20_000))
+            let read = try Configuration(.eventHandler, environment: Environment(Self.variables))
+            guard case .eventHandler(let configuration) = read else { return ([String](), 0) }
+            let handler = EventHandler(configuration, parts)
+            let done = Gate()
+            var status = 0
+            EventLoop.shared.start {
+                let request = HandlerBench.push(#"{"kind":"\#(kind)"}"#, ["question_uuid": "q-1"])
+                status = await handler.handle(request, deadline: .after(milliseconds: 20_000)).status
+                done.open()
+            }
+            await LoopSupport.settle()
+            let sent = exchange.sent.map(\.origin.host).filter { $0 != "bigquery.googleapis.com" }
+            let prepared = exchange.prepared.map(\.host)
+            row.open()
+            _ = await done.wait(until: .after(milliseconds: 20_000))
+            return (sent + prepared, status)
+        }
+        #expect(prepared == hosts && status == 200)
+    }
+
+    @Test("what is fetched for several events takes no longer than one of them may")
+    func sharedFetches() async throws {
+        let times = try await LoopSupport.run {
+            let exchange = FakeExchange { _, origin in
+                origin.host == "container.googleapis.com"
+                    ? .success(HTTPResponse(status: 200, body: WarmUpTests.cluster))
+                    : .success(.metadata(200, #"{"access_token":"ya29.x","expires_in":3599}"#))
+            }
+            var variables = Self.variables.merging(["CLOUD_RUN_TIMEOUT_SECONDS": "10"]) { $1 }
+            variables["GOOGLE_CLOUD_PROJECT"] = nil
+            let environment = Environment(variables)
+            let read = try Configuration(.eventHandler, environment: environment)
+            guard case .eventHandler(let configuration) = read else { return [String: UInt64]() }
+            let parts = ServiceParts(
+                configuration.service, environment: environment, exchange: exchange, log: .silent())
+            let deadline = Deadline.after(milliseconds: 60_000)
+            _ = try? await parts.project.value(deadline: deadline)
+            await EventHandler(configuration, parts).warmUp(deadline: deadline) {}
+            return Dictionary(exchange.sent.map { ($0.line, $0.nanoseconds) }) { first, _ in first }
+        }
+        // The token, the project and the cluster: ten seconds less five, and a third of them an attempt.
+        #expect(times.count == 3 && times.values.allSatisfy { $0 <= 5_000_000_000 / 3 })
+    }
+
     @Test("while the first token is waited for the connection is opened")
     func connectionBesideToken() async throws {
         let (prepared, sent) = try await LoopSupport.run {

@@ -63,14 +63,30 @@ enum PushKeys {
         Step("still nobody", 2_110, issued: nil, keyID: "k5", .undecided, asked: 12, times: 3),
     ]
 
+    /// How long keys are kept, where the issuer says this of it, and how long in seconds.
+    private static let ages: [(cacheControl: String, seconds: UInt64)] = [
+        ("public", 300), ("max-age=0", 60), ("max-age=31536000", 86_400),
+    ]
+
     /// What was not as it must be.
     static func run() -> [String] {
-        Run.onLoop { await play() }
+        let standard = Run.onLoop { await play(steps) }
+        return ages.reduce(into: standard) { broken, age in
+            let end = age.seconds
+            let steps = [
+                Step("the first push asks", 0, issued: ["k1"], keyID: "k1", .accepted, asked: 1),
+                Step("kept until then", end - 1, issued: ["k1"], keyID: "k1", .accepted, asked: 1),
+                Step("and no longer", end + 1, issued: ["k1"], keyID: "k1", .accepted, asked: 2),
+            ]
+            broken += Run.onLoop { await play(steps, cacheControl: age.cacheControl) }
+        }
     }
 
     @EventLoopActor
-    private static func play() async -> [String] {
-        let issuer = Issuer()
+    private static func play(
+        _ steps: [Step], cacheControl: String = "public, max-age=600, must-revalidate"
+    ) async -> [String] {
+        let issuer = Issuer(cacheControl: cacheControl)
         let push = EventHandlerConfiguration.Push(
             audience: PushTokens.audience, serviceAccount: PushTokens.serviceAccount)
         let log = Log(level: .error, sink: NobodyReads())
@@ -83,7 +99,8 @@ enum PushKeys {
             issuer.issued = step.issued
             let verdicts = await verdicts(of: verifier, keyID: step.keyID, times: step.times)
             if !verdicts.allSatisfy(step.verdict.matches) || issuer.asked != step.asked {
-                broken.append("second \(step.second), \(step.name): \(verdicts), asked \(issuer.asked) times")
+                let what = "\(verdicts), asked \(issuer.asked) times, keys \(cacheControl)"
+                broken.append("second \(step.second), \(step.name): \(what)")
             }
         }
         return broken
@@ -113,6 +130,9 @@ enum PushKeys {
     private final class Issuer: HTTPExchange {
         var issued: [String]?
         private(set) var asked = 0
+        private let cacheControl: String
+
+        init(cacheControl: String) { self.cacheControl = cacheControl }
 
         func send(
             _ request: HTTPRequest, to origin: Origin, deadline: Deadline
@@ -120,15 +140,17 @@ enum PushKeys {
             asked += 1
             await EventLoop.shared.sleep(until: .after(milliseconds: 5))
             guard let issued else { throw .notConnected(.connectionRefused) }
-            return PushTokens.keySet(issued)
+            return PushTokens.keySet(issued, cacheControl: cacheControl)
         }
 
         func prepareConnection(to origin: Origin, deadline: Deadline) async {}
     }
 
-    private final class NobodyReads: LogSink {
-        func write(_ line: [UInt8]) {}
-        func takeDroppedLines() -> Int { 0 }
-        func drain() {}
-    }
+}
+
+/// A sink of lines that nobody reads.
+final class NobodyReads: LogSink {
+    func write(_ line: [UInt8]) {}
+    func takeDroppedLines() -> Int { 0 }
+    func drain() {}
 }

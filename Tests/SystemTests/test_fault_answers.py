@@ -231,6 +231,14 @@ def test_an_outage_is_met_with_a_budget(start, shared):
     for event in events:
         assert push(program.port, event)[0] == 200
         check_handled_once(shared, event)
+    # Thirty successes have paid for three retries: one event takes two of them, the next what is left.
+    shared.post("/faults", BIGQUERY.fault(status=503, headers={"Retry-After": "0"}))
+    inserts = []
+    for number in (31, 32, 33):
+        before = len(calls_of(shared, BIGQUERY))
+        assert push(program.port, heartbeat(number))[0] == 503
+        inserts.append(len(calls_of(shared, BIGQUERY)) - before)
+    assert inserts == [3, 2, 1]
 
 
 @pytest.mark.parametrize("kind", [heartbeat, question], ids=["heartbeat", "question"])
