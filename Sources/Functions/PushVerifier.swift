@@ -47,12 +47,13 @@ final class PushVerifier {
         } catch {
             return .refused(error)
         }
-        await loadKeys(for: token.keyID, deadline: deadline)
+        let isAnswered = await loadKeys(for: token.keyID, deadline: deadline)
         let isFresh = EventLoop.shared.nowNanoseconds < expiresNanoseconds
         guard isFresh, let key = keys[token.keyID] else {
             // That a key is none of the issuer's only the issuer can say.
-            if let failure { return .undecided(failure) }
-            return isFresh ? .refused(.unknownKey) : .undecided("the issuer's keys did not come in time")
+            if isAnswered, let failure { return .undecided(failure) }
+            return isAnswered && isFresh
+                ? .refused(.unknownKey) : .undecided("the issuer's keys did not come in time")
         }
         do throws(PushTokenFault) {
             try token.verify(key: key, push: push, nowSeconds: WallClock.now.seconds)
@@ -64,20 +65,20 @@ final class PushVerifier {
 
     /// Gets the keys before the first push needs them.
     func warmUp(deadline: Deadline) async {
-        await loadKeys(for: [], deadline: deadline)
+        _ = await loadKeys(for: [], deadline: deadline)
     }
 
     /// Asks for keys where there are none that are fresh, or none of that name: then at most once a minute.
-    private func loadKeys(for keyID: [UInt8], deadline: Deadline) async {
+    /// Returns false where the deadline passed before the answer came.
+    private func loadKeys(for keyID: [UInt8], deadline: Deadline) async -> Bool {
         let now = EventLoop.shared.nowNanoseconds
         let isFresh = now < expiresNanoseconds
         let mayAsk =
             askedNanoseconds == 0
             || now - askedNanoseconds >= EventLimits.pushKeysPauseMilliseconds * 1_000_000
-        if isFresh, keys[keyID] != nil { return }
-        if isFresh, !mayAsk, !asking.isUnderWay { return }
-        let answered = asking.begin { [self] in await ask() }
-        if await !answered.wait(until: deadline) { failure = "the issuer's keys did not come in time" }
+        if isFresh, keys[keyID] != nil { return true }
+        if isFresh, !mayAsk, !asking.isUnderWay { return true }
+        return await asking.begin { [self] in await ask() }.wait(until: deadline)
     }
 
     private func ask() async {
