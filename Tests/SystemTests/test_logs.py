@@ -148,12 +148,17 @@ def test_an_event_that_cannot_be_read_has_its_time_too(start, cloud):
     assert {"parse_ms", "ms"} <= line.keys() and "store_ms" not in line
 
 
+def started(environment, stderr):
+    """An event handler whose standard error is a descriptor of ours."""
+    return subprocess.Popen([BUILD / "twined-functions", "event-handler"], env=environment, stderr=stderr,
+                            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+
+
 def test_a_terminal_that_nobody_reads_stops_no_event(cloud):
     reading, writing = pty.openpty()
     port = free_port()
     environment = {**cloud.environment("event-handler"), "HOST": "127.0.0.1", "PORT": str(port)}
-    process = subprocess.Popen([BUILD / "twined-functions", "event-handler"], env=environment, stderr=writing,
-                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    process = started(environment, writing)
     try:
         os.close(writing)
         assert b"listening" in os.read(reading, 65_536)
@@ -187,19 +192,16 @@ def full_pipe():
     return reading, writing
 
 
-def test_what_is_wrong_at_the_start_is_no_reason_to_stay(cloud):
+def test_what_is_wrong_at_the_start_is_no_reason_to_stay():
     """Nobody reads why it does not begin: a signal ends it; nobody is left to: it ends with its status."""
-    def started(writing):
-        return subprocess.Popen([BUILD / "twined-functions", "event-handler"], env={"PORT": "x"}, stderr=writing,
-                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-
     reading, writing = full_pipe()
-    process = started(writing)
-    eventually(lambda: pathlib.Path(f"/proc/{process.pid}/wchan").read_text().endswith("pipe_write"), "it waits")
+    process = started({"PORT": "x"}, writing)
+    status = pathlib.Path(f"/proc/{process.pid}/status")
+    eventually(lambda: "State:\tS" in status.read_text(), "it waits for a reader")
     process.send_signal(signal.SIGTERM)
     assert process.wait(PATIENCE_SECONDS) == -signal.SIGTERM
     os.close(reading)
-    assert started(writing).wait(PATIENCE_SECONDS) == 78
+    assert started({"PORT": "x"}, writing).wait(PATIENCE_SECONDS) == 78
     os.close(writing)
 
 
@@ -207,8 +209,7 @@ def test_a_full_or_closed_standard_error_stops_no_event(cloud):
     reading, writing = os.pipe()
     port = free_port()
     environment = {**cloud.environment("event-handler"), "HOST": "127.0.0.1", "PORT": str(port)}
-    process = subprocess.Popen([BUILD / "twined-functions", "event-handler"], env=environment, stderr=writing,
-                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    process = started(environment, writing)
     try:
         os.close(writing)
         assert json.loads(os.read(reading, 65_536).splitlines()[0])["message"] == "listening"
