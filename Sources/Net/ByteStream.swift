@@ -294,14 +294,24 @@ public final class ByteStream {
     }
 
     private func fill(_ session: TLSSession, deadline: Deadline) async throws(StreamError) {
-        while true {
-            if let count = try receiveAvailable() {
-                if count == 0 { throw .closed }
-                unsafe session.feed(UnsafeRawBufferPointer(rebasing: Self.scratch[..<count]))
+        while try !feed(session) {
+            do throws(StreamError) {
+                try await wait(for: Self.readable, deadline: deadline)
+            } catch {
+                guard error == .timedOut else { throw error }
+                registration.waiter.note(Self.readable)  // As in `readUnnoticed`.
+                guard try feed(session) else { throw error }
                 return
             }
-            try await wait(for: Self.readable, deadline: deadline)
         }
+    }
+
+    /// Gives a handshake what has come already. Returns whether there was anything.
+    private func feed(_ session: TLSSession) throws(StreamError) -> Bool {
+        guard let count = try receiveAvailable() else { return false }
+        if count == 0 { throw .closed }
+        unsafe session.feed(UnsafeRawBufferPointer(rebasing: Self.scratch[..<count]))
+        return true
     }
 
     // MARK: Writing

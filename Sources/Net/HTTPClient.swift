@@ -8,6 +8,7 @@ public final class HTTPClient: HTTPExchange {
     private var pools: [Pool] = []
     private var contexts: [TLSClientContext] = []
     private let resolver: Resolver
+    private let connectTimeoutMilliseconds: UInt64
     /// How many connections to one origin there may be: all that wait for one get it, as long as there are
     /// descriptors for all pools.
     let connectionsPerOriginMax: Int
@@ -19,8 +20,9 @@ public final class HTTPClient: HTTPExchange {
         self.init(resolver: Resolver())
     }
 
-    init(resolver: Resolver) {
+    init(resolver: Resolver, connectTimeoutMilliseconds: UInt64 = Limits.connectTimeoutMilliseconds) {
         self.resolver = resolver
+        self.connectTimeoutMilliseconds = connectTimeoutMilliseconds
         let descriptors = Process.descriptorsReserved - Limits.descriptorsOfOwn
         connectionsPerOriginMax = min(
             Limits.connectionsPerOriginMax, max(1, descriptors / Limits.busyOriginsMax))
@@ -325,7 +327,7 @@ public final class HTTPClient: HTTPExchange {
 
     /// Tries every address in turn, each with its share of the time.
     private func connect(to origin: Origin, deadline: Deadline) async throws(HTTPClientError) -> ByteStream {
-        let limit = min(deadline, .after(milliseconds: Limits.connectTimeoutMilliseconds))
+        let limit = min(deadline, .after(milliseconds: connectTimeoutMilliseconds))
         let addresses = await resolver.addresses(of: origin.host, port: origin.port, deadline: limit)
         if addresses.isEmpty { throw limit.hasPassed ? .connectTimedOut : .notResolved }
         var failure = HTTPClientError.notResolved

@@ -32,6 +32,19 @@ extension SocketTests {
             }
         }
 
+        @Test("leaves a connection that does not stand a part of itself, and time for another attempt")
+        func connecting() async throws {
+            try await onLoop {
+                let hole = try BlackHole(address: "127.0.0.1")
+                let origin = Origin(scheme: .http, host: "127.0.0.1", port: hole.port)
+                let client = HTTPClient(resolver: Resolver(), connectTimeoutMilliseconds: 50)
+                let deadline = Deadline.patient
+                #expect(await client.outcome(to: origin, deadline: deadline).error == .connectTimedOut)
+                #expect(!deadline.hasPassed)
+                #expect(Limits.connectTimeoutMilliseconds == 5_000)
+            }
+        }
+
         /// How far a server gets with its answer before it stalls.
         enum Stall: String, CaseIterable, Sendable {
             case beforeTheAnswer, inTheHead, afterAnInterimAnswer, inTheBody, inAChunk, beforeTheEnd

@@ -323,6 +323,22 @@ extension SocketTests {
             }
         }
 
+        @Test("that was prepared ahead and is closed meanwhile is replaced, as any that idled")
+        func preparedAndClosed() async throws {
+            try await onLoop {
+                let server = try ScriptedServer { peer in
+                    if peer.number > 0 { return await echoTarget(peer) }
+                    _ = await peer.readRequest()  // It crosses the end of the connection.
+                }
+                let client = HTTPClient()
+                await client.prepareConnection(to: server.origin(), deadline: .patient)
+                #expect(await client.outcome(to: server.origin()).summary == "200 you asked for /")
+                client.forget(server.origin())
+                await server.close()
+                #expect(server.peers.count == 2)
+            }
+        }
+
         @Test("is prepared to the end of its handshake, though nobody uses it")
         func preparedAndUnused() async throws {
             try await onLoop {

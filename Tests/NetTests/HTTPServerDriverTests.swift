@@ -58,6 +58,26 @@ extension SocketTests {
             }
         }
 
+        @Test("A server for few buffers 1 MiB of requests, one for many more", arguments: [true, false])
+        func bufferedBytes(isForFew: Bool) async throws {
+            try await onLoop {
+                let running = try Running(HoldingHandler(), isForFew: isForFew)
+                let request = Array(post(String(repeating: "x", count: 700_000)).utf8)
+                let (one, two) = (try await running.connect(), try await running.connect())
+                await one.send(Array(request.dropLast()))
+                await eventually("one request is held but for its last byte") {
+                    running.server.requestBytesHeld >= 700_000
+                }
+                await two.send(request)
+                #expect(await two.readStatus() == (isForFew ? "503" : "200"))
+                await one.send("x")
+                #expect(await one.readStatus() == "200")
+                one.close()
+                two.close()
+                await running.stop()
+            }
+        }
+
         @Test("One request too many at once is answered 503, and the connection kept")
         func requests() async throws {
             try await onLoop {

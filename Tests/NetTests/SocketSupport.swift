@@ -206,10 +206,14 @@ final class RunningServer<Served: Handler> {
     let handler: Served
     private let ended = Gate()
 
-    init(_ handler: Served, tls: TLSServerContext? = nil, limits: ServerLimits = ServerLimits()) throws {
+    init(
+        _ handler: Served, tls: TLSServerContext? = nil, isForFew: Bool = false,
+        limits: ServerLimits = ServerLimits()
+    ) throws {
         self.handler = handler
         server = HTTPServer(
-            handler: handler, configuration: .init(host: "127.0.0.1", port: 0, tls: tls), limits: limits)
+            handler: handler,
+            configuration: .init(host: "127.0.0.1", port: 0, tls: tls, isForFew: isForFew), limits: limits)
         try server.listen()
         EventLoop.shared.start { [self] in
             await server.run()

@@ -165,11 +165,14 @@ extension SocketTests {
                 let context = TLSPeerContext(
                     try root.issue(wish("DNS:good.test", "DNS:other.test")), only: version)
                 let server = try ScriptedServer(tls: context, script: answerOnce)
+                let neighbour = try ScriptedServer(tls: context, script: answerOnce)
                 let client = HTTPClient(resolver: Resolver(known: testHosts))
                 let anchors = trust(root.certificatePEM)
-                @EventLoopActor func ask(_ host: String, _ trust: TrustAnchors) async -> Int {
+                @EventLoopActor func ask(
+                    _ host: String, _ trust: TrustAnchors, at asked: ScriptedServer? = nil
+                ) async -> Int {
                     let before = context.resumptions
-                    let origin = server.origin(host: host, scheme: .https, trust: trust)
+                    let origin = (asked ?? server).origin(host: host, scheme: .https, trust: trust)
                     #expect(await client.outcome(to: origin).summary == "200 once")
                     return context.resumptions - before
                 }
@@ -177,13 +180,15 @@ extension SocketTests {
                 #expect(await ask("good.test", anchors) == 1)
                 #expect(await ask("good.test", anchors) == 1)
                 #expect(await ask("other.test", anchors) == 0, "another host")
+                #expect(await ask("good.test", anchors, at: neighbour) == 0, "another port")
                 let again = trust(root.certificatePEM + root.certificatePEM)
                 #expect(await ask("good.test", again) == 0, "other anchors")
                 #expect(await ask("good.test", anchors) == 1)
                 client.forget(server.origin(host: "good.test", scheme: .https, trust: anchors))
                 #expect(await ask("good.test", anchors) == 0, "after the origin was forgotten")
                 await server.close()
-                #expect(context.handshakes == server.peers.count)
+                await neighbour.close()
+                #expect(context.handshakes == server.peers.count + neighbour.peers.count)
             }
         }
 
