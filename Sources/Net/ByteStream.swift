@@ -128,6 +128,7 @@ public final class ByteStream {
             if isDone, holdsLast { return holdOutput() }
             try await flush(session, deadline: deadline)
             if isDone { return }
+            try session.prepareToVerify()
             try await fill(session, deadline: deadline)
         }
     }

@@ -53,10 +53,11 @@ final class TLSClientContext {
     let trust: TrustAnchors
     private let context: OpaquePointer
     private let anchors: OpaquePointer
+    private var hasReadAnchors = false
     /// Few, so that a search of all of them is cheap.
     private var sessions: [Kept] = []
 
-    /// Fails with OpenSSL's reason when the anchors cannot be read.
+    /// Fails with OpenSSL's reason where there is no memory. The anchors are read in the first handshake.
     init(trust: TrustAnchors) throws(TLSConfigurationError) {
         self.trust = trust
         unsafe context = try Self.shared.get()
@@ -64,10 +65,6 @@ final class TLSClientContext {
             throw TLSConfigurationError(reason: OpenSSL.takeReason())
         }
         unsafe self.anchors = anchors
-        switch trust {
-        case .system: try loadSystemAnchors()
-        case .certificateAuthority(let authority): try load(authority.pem)
-        }
     }
 
     private static func makeShared() -> Result<OpaquePointer, TLSConfigurationError> {
@@ -119,9 +116,11 @@ final class TLSClientContext {
             _ = unsafe SSL_set_session(ssl, kept.session)
         }
         unsafe SSL_set_connect_state(ssl)
-        return unsafe TLSSession(owning: ssl) { [weak self] session in
-            unsafe self?.keep(session, host: host, port: port) ?? false
-        }
+        return unsafe TLSSession(
+            owning: ssl, readAnchors: { [self] () throws(TLSConfigurationError) in try readAnchors() },
+            keepSession: { [weak self] session in
+                unsafe self?.keep(session, host: host, port: port) ?? false
+            })
     }
 
     /// Keeps a session in place of the one before it. Returns whether it is kept.
@@ -135,6 +134,15 @@ final class TLSClientContext {
     }
 
     // MARK: Anchors
+
+    private func readAnchors() throws(TLSConfigurationError) {
+        if hasReadAnchors { return }
+        switch trust {
+        case .system: try loadSystemAnchors()
+        case .certificateAuthority(let authority): try load(authority.pem)
+        }
+        hasReadAnchors = true
+    }
 
     /// Those of SSL_CERT_FILE and SSL_CERT_DIR, where either is set, else the system's directory of hashed
     /// names: a directory costs one file for each anchor that is used, a bundle all of them (14 ms) at start.
@@ -238,7 +246,7 @@ public final class TLSServerContext {
     func session() -> TLSSession? {
         guard let ssl = unsafe SSL_new(context) else { return nil }
         unsafe SSL_set_accept_state(ssl)
-        return unsafe TLSSession(owning: ssl) { _ in false }
+        return unsafe TLSSession(owning: ssl, readAnchors: {}, keepSession: { _ in false })
     }
 
     private static func use(_ pem: [UInt8], in context: OpaquePointer) -> Bool {

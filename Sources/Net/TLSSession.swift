@@ -24,6 +24,7 @@ final class TLSSession {
     private static let outputBytesKept = 131_072
 
     private let ssl: OpaquePointer
+    private let readAnchors: () throws(TLSConfigurationError) -> Void
     private let keepSession: (OpaquePointer) -> Bool
     /// Touched on the loop's thread only: OpenSSL calls back on the thread that calls it.
     private nonisolated(unsafe) var newSession: OpaquePointer?
@@ -32,12 +33,17 @@ final class TLSSession {
     /// Ciphertext that was left when the stream needed the room.
     private var kept: ArraySlice<UInt8> = []
 
-    /// Takes `ssl`, and a closure that takes over a new session if it returns true.
-    init(owning ssl: OpaquePointer, keepSession: @escaping (OpaquePointer) -> Bool) {
+    /// Takes `ssl`, a closure that sees to what the peer is verified with, and one that takes over a new
+    /// session if it returns true.
+    init(
+        owning ssl: OpaquePointer, readAnchors: @escaping () throws(TLSConfigurationError) -> Void,
+        keepSession: @escaping (OpaquePointer) -> Bool
+    ) {
         guard let bio = unsafe copenssl_pipe_bio(Self.pipe) else {
             preconditionFailure("no memory for a TLS session")
         }
         unsafe self.ssl = ssl
+        self.readAnchors = readAnchors
         unsafe self.keepSession = keepSession
         unsafe SSL_set_bio(ssl, bio, bio)
         _ = unsafe SSL_set_ex_data(ssl, 0, Unmanaged.passUnretained(self).toOpaque())
@@ -163,6 +169,16 @@ final class TLSSession {
             throw .notVerified(text)
         }
         throw .tls(OpenSSL.takeReason())
+    }
+
+    /// Sees to it that the peer's certificate can be verified. It is called when the first message is on its
+    /// way, since the peer takes its time to answer; without it no certificate is trusted.
+    func prepareToVerify() throws(StreamError) {
+        do throws(TLSConfigurationError) {
+            try readAnchors()
+        } catch {
+            throw .notVerified(error.reason)
+        }
     }
 
     /// Decrypts into `buffer`.

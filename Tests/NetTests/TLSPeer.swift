@@ -69,7 +69,7 @@ final class TLSPeerContext {
     func start(on stream: ByteStream) async throws(StreamError) {
         guard let ssl = SSL_new(context) else { preconditionFailure("no TLS session") }
         SSL_set_accept_state(ssl)
-        let session = TLSSession(owning: ssl) { _ in false }
+        let session = TLSSession(owning: ssl, readAnchors: {}, keepSession: { _ in false })
         defer {
             // The session owns `ssl`, and is alive here.
             let name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name)

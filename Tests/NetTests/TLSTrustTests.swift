@@ -94,6 +94,32 @@ extension SocketTests {
             }
         }
 
+        @Test("Authorities are read when the first message has gone; without any it stays the only one")
+        func noAuthorities() async throws {
+            try await onLoop {
+                setenv("SSL_CERT_FILE", "/nowhere/ca.pem", 1)
+                defer { unsetenv("SSL_CERT_FILE") }
+                let server = try ScriptedServer { peer in await peer.readToEnd() }
+                let client = HTTPClient()
+                for _ in 0..<2 {
+                    let error = await client.outcome(to: server.origin(scheme: .https)).error
+                    guard case .notVerified(let reason) = error else {
+                        Issue.record("\(String(describing: error))")
+                        continue
+                    }
+                    #expect(reason.hasPrefix("SSL_CERT_FILE: "))
+                }
+                await server.close()
+                #expect(server.peers.count == 2)
+                for peer in server.peers {
+                    let hello = peer.received
+                    try #require(hello.count > 5)
+                    #expect(hello.starts(with: [0x16, 3, 1]))  // A handshake's record, RFC 8446 section 5.1.
+                    #expect(hello.count == 5 + Int(hello[3]) << 8 + Int(hello[4]))
+                }
+            }
+        }
+
         @Test("An authority that is no PEM certificate is trusted with nothing")
         func garbageAuthority() async throws {
             try await onLoop {
