@@ -148,9 +148,19 @@ static bool take_connection(framer *f, const chttp_field *field) {
 /// HTTP/1.0 knows no expectations: a recipient must ignore them there (RFC 9110 section 10.1.1).
 static bool take_expect(framer *f, const chttp_field *field) {
     if (f->head->version_minor == 0) return true;
-    chttp_span value = field->value;
-    f->framing->expect_continue = chttp_equals(f->bytes + value.at, value.length, "100-continue");
-    return f->framing->expect_continue || refuse(f, value.at, CHTTP_RULE_EXPECT);
+    uint32_t at = field->value.at;
+    uint32_t end = end_of(field->value);
+    while (at < end) {
+        uint32_t from = skip_space(f->bytes, at, end);
+        uint32_t to = skip_class(f->bytes, from, end, CLASS_TOKEN);
+        bool is_continue = chttp_equals(f->bytes + from, to - from, "100-continue");
+        if (to > from && !is_continue) return refuse(f, from, CHTTP_RULE_EXPECT);
+        if (is_continue) f->framing->expect_continue = true;
+        at = skip_space(f->bytes, to, end);
+        if (at < end && f->bytes[at] != ',') return refuse(f, at, CHTTP_RULE_EXPECT);
+        at++;
+    }
+    return true;
 }
 
 static bool take_field(framer *f, const chttp_field *field) {

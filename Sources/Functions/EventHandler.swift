@@ -224,7 +224,10 @@ final class EventHandler: ServiceHandler {
         log.write(.error, "question not dispatched: it never can be", course.context) { line in
             course.append(event, to: &line)
             line.field("reason", reason)
-            if let detail { line.field("detail", detail) }
+            // The asker knows what it sent; the log is not to.
+            if let words = detail.flatMap({ UpstreamWords.loggable(Array($0.utf8)) }) {
+                line.field("detail", words)
+            }
         }
         if reportsUndispatchable {
             let message = ExceptionEvent.message(

@@ -17,16 +17,15 @@ struct Explanation: Sendable {
         detail = result.response.flatMap { Self.words(of: $0, token: token) }
     }
 
-    /// The message of a refusal. Those of 401, 403 and 404 name a permission, a role, an object; others may
-    /// repeat what was sent, and stay unsaid. So does one that holds anything that looks like it.
+    /// What a refusal says of permissions, roles and objects: 401, 403 and 404 are about them.
     @EventLoopActor
     private static func words(of response: HTTPResponse, token: AccessToken?) -> [UInt8]? {
         guard [401, 403, 404].contains(response.status) else { return nil }
-        return message(of: response, token: token)
+        return message(of: response, token: token).flatMap(UpstreamWords.loggable)
     }
 
-    /// What an error says, where it is one printable line of ASCII and holds nothing that looks like what was
-    /// sent: no token, no JSON.
+    /// What an error says, where it is one printable line of ASCII, without a token and without JSON. It may
+    /// repeat an event's inputs: see `UpstreamWords` for what of it may be logged.
     @EventLoopActor
     static func message(of response: HTTPResponse, token: AccessToken?) -> [UInt8]? {
         guard response.body.count <= ServiceLimits.explainedBodyBytesMax,

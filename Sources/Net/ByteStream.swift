@@ -51,11 +51,15 @@ public final class ByteStream {
     private var unsent: ArraySlice<UInt8> = []
     private var reachedEnd = false
 
-    /// Takes a connected (or connecting) socket.
-    init(owning descriptor: consuming FileDescriptor) throws(Errno) {
+    /// Takes a connected (or connecting) socket. The kernel ends the connection when bytes are not
+    /// acknowledged for `unacknowledgedMilliseconds`.
+    init(
+        owning descriptor: consuming FileDescriptor,
+        unacknowledgedMilliseconds: CInt = Limits.clientUnacknowledgedMilliseconds
+    ) throws(Errno) {
         registration = try EventLoop.shared.register(descriptor, pending: 0)
         raw = descriptor.raw
-        Socket.setStreamOptions(raw)
+        Socket.setStreamOptions(raw, unacknowledgedMilliseconds: unacknowledgedMilliseconds)
         self.descriptor = consume descriptor
     }
 
@@ -97,7 +101,8 @@ public final class ByteStream {
             let family = address.family
             let descriptor = FileDescriptor(owning: try systemCall { cnet_tcp_socket(family) })
             let raw = descriptor.raw
-            stream = try ByteStream(owning: descriptor)
+            stream = try ByteStream(
+                owning: descriptor, unacknowledgedMilliseconds: Limits.unacknowledgedTimeoutMilliseconds)
             do throws(Errno) {
                 _ = try systemCall { unsafe address.withSockaddr { unsafe Glibc.connect(raw, $0, $1) } }
             } catch  where error.code == EINPROGRESS {

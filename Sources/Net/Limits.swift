@@ -56,10 +56,14 @@ public enum Limits {
     public static let bodyTimeoutMilliseconds: UInt64 = 30_000
     /// The slowest body that is waited for within that time, once the grace is over: 408.
     public static let bodyBytesPerSecondMin: UInt64 = 1_000
-    /// For how long a body may be slower than that.
+    /// What a body may take beyond the time that this rate gives to the bytes that have come.
     public static let bodyGraceMilliseconds: UInt64 = 10_000
     /// For a client to take an answer before its connection is closed.
     public static let answerTimeoutMilliseconds: UInt64 = 30_000
+    /// Bytes that the kernel may fail to deliver to a client for this long before it gives the connection up:
+    /// longer than an answer may go unread, since a client that reads nothing acknowledges nothing in the
+    /// end.
+    public static let clientUnacknowledgedMilliseconds: CInt = 40_000
     /// A kept connection without a request: longer than the 600 s of the platform's front end, so that the
     /// front end, and not we, ends it.
     public static let idleTimeoutMilliseconds: UInt64 = 620_000
@@ -135,6 +139,6 @@ public enum Limits {
     public static let clusterIdleMilliseconds: UInt64 = 80_000
     /// The same towards Google, whose front ends close after 250 s and more.
     public static let googleIdleMilliseconds: UInt64 = 240_000
-    /// Bytes the kernel may fail to deliver for this long before it gives the connection up.
+    /// Bytes the kernel may fail to deliver to an upstream for this long before it gives the connection up.
     public static let unacknowledgedTimeoutMilliseconds: CInt = 20_000
 }

@@ -93,12 +93,12 @@ enum Socket {
     }
 
     /// Small messages leave at once, and bytes that nobody acknowledges end the connection.
-    static func setStreamOptions(_ descriptor: CInt) {
+    static func setStreamOptions(_ descriptor: CInt, unacknowledgedMilliseconds: CInt) {
         // A peer that is gone already makes these fail; the next read says so.
         try? setOption(descriptor, level: CInt(IPPROTO_TCP), name: TCP_NODELAY, value: 1)
         try? setOption(
             descriptor, level: CInt(IPPROTO_TCP), name: TCP_USER_TIMEOUT,
-            value: Limits.unacknowledgedTimeoutMilliseconds)
+            value: unacknowledgedMilliseconds)
     }
 
     /// Makes closing `descriptor` reset the connection instead of ending it.

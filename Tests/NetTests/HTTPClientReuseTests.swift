@@ -293,12 +293,17 @@ extension SocketTests {
                 let server = try ScriptedServer { peer in await peer.readToEnd() }
                 let address = try #require(SocketAddress(literal: "127.0.0.1", port: server.port))
                 let stream = try await ByteStream.connect(to: address, deadline: .patient)
-                for (option, expected) in [(TCP_NODELAY, CInt(1)), (TCP_USER_TIMEOUT, 20_000)] {
-                    var value: CInt = 0
-                    var length = socklen_t(MemoryLayout<CInt>.size)
-                    #expect(getsockopt(stream.raw, CInt(IPPROTO_TCP), option, &value, &length) == 0)
-                    #expect(value == expected)
+                await eventually("the server has the connection") { server.peers.count == 1 }
+                for (raw, milliseconds) in [(stream.raw, 20_000), (server.peers[0].stream.raw, 40_000)] {
+                    for (option, expected) in [(TCP_NODELAY, 1), (TCP_USER_TIMEOUT, CInt(milliseconds))] {
+                        var value: CInt = 0
+                        var length = socklen_t(MemoryLayout<CInt>.size)
+                        #expect(getsockopt(raw, CInt(IPPROTO_TCP), option, &value, &length) == 0)
+                        #expect(value == expected)
+                    }
                 }
+                // A client that reads nothing meets the ceiling that says so, and not the kernel's.
+                #expect(Limits.clientUnacknowledgedMilliseconds > Limits.answerTimeoutMilliseconds)
                 stream.close()
                 await server.close()
             }

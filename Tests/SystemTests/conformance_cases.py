@@ -110,7 +110,7 @@ CHUNKS_REFUSED = [CHUNKED + text for text in [
 
 #: RFC 9110 section 10.1.1.
 EXPECTATIONS_REFUSED = [POST + f"Expect: {value}\r\nContent-Length: 3\r\n\r\nabc" for value in [
-    "foo", "100-continue, foo", "100-continued", "100-continue;a=b"]]
+    "foo", "100-continue, foo", "100-continued", "100-continue;a=b", "100-continue 100-continue"]]
 
 #: RFC 9112 section 9.6: close wins wherever it stands in the list; RFC 9110 section 7.6.1: any case, empty elements.
 CLOSING = [GET + f"Connection: {value}\r\n\r\n" for value in [

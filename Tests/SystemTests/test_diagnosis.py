@@ -65,7 +65,29 @@ def test_the_upstreams_own_words_are_there_where_they_name_the_permission_or_the
     assert words in error(program)["detail"]
 
 
-@pytest.mark.parametrize("message", ["Bearer abc", '{"echo": "of what was sent"}', "two\nlines", "ü", "x" * 501, 5, None])
+@pytest.mark.parametrize("message, said", [
+    ('admission webhook "jobs.policy.example" denied the request: argument "patient 4711" is not allowed',
+     'admission webhook "jobs.policy.example" denied the request'),
+    ("jobs.batch \"question-1\" is forbidden: ValidatingAdmissionPolicy 'a' with binding 'b' denied request: patient 4711",
+     "jobs.batch \"question-1\" is forbidden: ValidatingAdmissionPolicy 'a' with binding 'b' denied request"),
+])
+def test_who_denied_a_job_is_said_and_not_what_it_said_of_the_job(start, cloud, message, said):
+    cloud.post(*fault("kubernetes", target="/jobs", status=403, bodyJSON={"kind": "Status", "message": message}))
+    program = event_handler(start, cloud)
+    assert push(program.port, question(1))[0] == 503
+    assert error(program)["detail"] == said
+
+
+def test_which_field_of_a_job_is_not_taken_is_said_and_not_its_value(start, cloud):
+    message = ('Job.batch "a" is invalid: [spec.b: Unsupported value: "patient 4711": supported values: "c", spec.d: '
+               'Invalid value: "4711": must be positive]')
+    cloud.post(*fault("kubernetes", target="/jobs", status=422, bodyJSON={"kind": "Status", "message": message}))
+    program = event_handler(start, cloud)
+    assert push(program.port, question(1))[0] == 200
+    assert error(program)["detail"] == 'Job.batch "a" is invalid: [spec.b: Unsupported'
+
+
+@pytest.mark.parametrize("message", ["argument patient is not allowed", "Bearer abc", '{"echo": "of what was sent"}', "two\nlines", "ü", "x" * 501, 5, None])
 def test_words_that_may_repeat_what_was_sent_stay_unsaid(start, cloud, message):
     cloud.post(*fault("bigquery", status=403, bodyJSON={"error": {"message": message}}))
     program = event_handler(start, cloud)

@@ -119,6 +119,11 @@ def test_no_token_and_no_input_is_written_whatever_happens_to_an_event(start, ma
     for faults in [
         [], [{"service": "bigquery", "status": 503}], [{"service": "bigquery", "status": 403, "body": TOKEN}],
         [{"service": "kubernetes", "status": 422, "bodyJSON": {"message": f'denied: args[3]={{"a": "{DATA}"}}'}}],
+        [{"service": "kubernetes", "status": 422, "bodyJSON": {"message": f'is invalid: args[3]: Invalid value: "{DATA}"'}}],
+        [{"service": "kubernetes", "status": 400, "bodyJSON": {"message": f'args[3]: "{DATA}" matches nothing'}}],
+        [{"service": "kubernetes", "status": 403, "bodyJSON": {
+            "message": f'admission webhook "a.b" denied the request: jobs.batch is forbidden: User "{DATA}" may not'}}],
+        [{"service": "bigquery", "status": 403, "bodyJSON": {"error": {"message": f"row {DATA} is not allowed"}}}],
         [{"service": "container", "status": 401}], [{"service": "kubernetes", "status": 401, "count": 2}],
         [{"service": "kubernetes", "garbage": TOKEN}], [{"service": "bigquery", "end": "reset"}],
         [{"service": "pubsub", "status": 400, "body": DATA}], [{"service": "bigquery", "preset": "row-invalid"}],

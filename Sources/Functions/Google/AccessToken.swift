@@ -61,6 +61,8 @@ public final class AccessToken {
     private let timing: Timing
     private let remedy: String?
     private var held: Held?
+    /// The token that was held before.
+    private var former: Token?
     private let fetching = SingleFlight()
     /// Why the last fetch brought no token; nil when it did.
     private var failure: TokenError?
@@ -113,14 +115,22 @@ public final class AccessToken {
 
     /// Forgets `token`, which an upstream has refused, unless another has taken its place already.
     public func invalidate(_ token: Token) {
-        if held?.token.generation == token.generation { held = nil }
+        if held?.token.generation == token.generation { replace(with: nil) }
     }
 
-    /// Whether the token that is held stands somewhere in `text`.
+    /// Whether the token that is held, or the one before it, which calls may be on their way with, stands
+    /// somewhere in `text`.
     func isNamed(in text: [UInt8]) -> Bool {
-        guard let token = held?.token.authorization.dropFirst("Bearer ".utf8.count), text.count >= token.count
-        else { return false }
-        return (0...(text.count - token.count)).contains { text[$0..<($0 + token.count)] == token }
+        [held?.token, former].contains { token in
+            guard let bytes = token?.authorization.dropFirst("Bearer ".utf8.count), text.count >= bytes.count
+            else { return false }
+            return (0...(text.count - bytes.count)).contains { text[$0...].starts(with: bytes) }
+        }
+    }
+
+    private func replace(with next: Held?) {
+        if let held { former = held.token }
+        held = next
     }
 
     private func refreshIfDue(_ held: Held, nowNanoseconds: UInt64) {
@@ -157,9 +167,10 @@ public final class AccessToken {
         let refreshAfter = max(
             lifetime > timing.refreshAheadMilliseconds ? lifetime - timing.refreshAheadMilliseconds : 0,
             timing.pauseMilliseconds)
-        held = Held(
-            token: token, refreshFromNanoseconds: startNanoseconds + refreshAfter * 1_000_000,
-            expiresNanoseconds: startNanoseconds + life * 1_000_000,
-            expiresAtSecond: startSecond + Int64(life / 1_000))
+        replace(
+            with: Held(
+                token: token, refreshFromNanoseconds: startNanoseconds + refreshAfter * 1_000_000,
+                expiresNanoseconds: startNanoseconds + life * 1_000_000,
+                expiresAtSecond: startSecond + Int64(life / 1_000)))
     }
 }
