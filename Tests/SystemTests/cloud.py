@@ -4,7 +4,7 @@ import json
 import urllib.error
 import urllib.request
 
-from programs import PATIENCE_SECONDS, Program
+from programs import PATIENCE_SECONDS, Program, get
 
 
 class LocalCloud:
@@ -61,3 +61,9 @@ def event_handler(start, cloud, **variables):
 def service_registry(start, cloud, **variables):
     return start("twined-functions", "service-registry",
                  environment={**cloud.environment("service-registry"), **variables})
+
+
+def look_up(port, target):
+    """Status and text of the registry's answer."""
+    status, _, body = get(port, target)
+    return status, body.decode()

@@ -4,7 +4,7 @@ import base64
 import json
 import time
 
-from programs import PATIENCE_SECONDS, Connection
+from programs import PATIENCE_SECONDS, ask
 
 TOPIC = "main.octue.twined.services"
 DEAD_LETTERS = "main.octue.twined.dead-letters"
@@ -76,13 +76,7 @@ def request(body, fields=(), close=False):
 
 def push(port, event):
     """Status and text of the answer; (None, "") where the connection ended without one."""
-    body = event if isinstance(event, bytes) else event.body()
-    with Connection(port) as connection:
-        try:
-            connection.send(request(body))
-        except (BrokenPipeError, ConnectionResetError):
-            pass
-        answer = connection.read_response()
+    answer = ask(port, request(event if isinstance(event, bytes) else event.body()))
     return (None, "") if answer is None else (answer[0], answer[2].decode())
 
 

@@ -7,7 +7,6 @@ with this process. Arguments: the unpacked root, a directory for the rest. Print
 import array
 import ctypes
 import fcntl
-import http.client
 import json
 import os
 import pathlib
@@ -18,8 +17,8 @@ import subprocess
 import sys
 import time
 
-from cloud import LocalCloud
-from events import question
+from cloud import LocalCloud, look_up
+from events import push, question
 from programs import PATIENCE_SECONDS, free_port
 
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -78,13 +77,6 @@ def status_of(process, root):
     return dict(line.split(":\t", 1) for line in lines if ":\t" in line)
 
 
-def request(port, method, target, body=None):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_SECONDS)
-    connection.request(method, target, body, {"Content-Type": "application/json"} if body else {})
-    answer = connection.getresponse()
-    return [answer.status, answer.read().decode()]
-
-
 def main(root, directory):
     root, directory = pathlib.Path(root), pathlib.Path(directory)
     keeps_user = len(pathlib.Path("/proc/self/uid_map").read_text().splitlines()) == 1 and \
@@ -112,9 +104,9 @@ def main(root, directory):
             environment["SSL_CERT_FILE"] = "/authority/ca.pem"
             functions[name] = start(root, name, environment, log, keeps_user)
         handler, registry = functions["event-handler"], functions["service-registry"]
-        report["push"] = request(handler[1], "POST", "/", question(1).body())
-        report["lookUp"] = request(registry[1], "GET", "/my-org/my-service")
-        report["health"] = [request(port, "GET", "/health")[0] for _, port in functions.values()]
+        report["push"] = push(handler[1], question(1))
+        report["lookUp"] = look_up(registry[1], "/my-org/my-service")
+        report["health"] = [look_up(port, "/health")[0] for _, port in functions.values()]
         report["status"] = [
             {name: status_of(process, root)[name] for name in ["Uid", "Gid", "CapEff", "CapPrm", "CapBnd", "NoNewPrivs"]}
             for process, _ in functions.values()]

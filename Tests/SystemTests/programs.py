@@ -1,6 +1,7 @@
 """The real programs as processes: started on free ports of the loopback, ended by the tests that started them."""
 
 import contextlib
+import hashlib
 import os
 import pathlib
 import signal
@@ -13,6 +14,9 @@ BUILD = pathlib.Path(os.environ.get("TWINED_BUILD", ROOT / "build"))
 
 #: How long a test waits for something that must happen. It bounds a failing run; nothing is measured by it.
 PATIENCE_SECONDS = 30
+
+#: The least request.
+GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
 def free_port(host="127.0.0.1"):
@@ -143,3 +147,22 @@ class Connection:
 
     def __exit__(self, *_):
         self.close()
+
+
+def echo(body):
+    """What the echo-server answers to a body."""
+    return f"{len(body)} {hashlib.sha256(body).hexdigest()}\n".encode()
+
+
+def ask(port, request, head_request=False):
+    """Status, fields and body of the answer to one request; None where the connection ended without one."""
+    with Connection(port) as connection:
+        # What refuses a request may do so before all of it has come.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            connection.send(request)
+        return connection.read_response(head_request)
+
+
+def get(port, target, fields=()):
+    """The answer to a GET, with field lines besides."""
+    return ask(port, "\r\n".join([f"GET {target} HTTP/1.1", "Host: a", *fields, "", ""]).encode())

@@ -9,7 +9,7 @@ import pytest
 
 from cloud import event_handler
 from events import Event, cancellation, heartbeat, push, question, request
-from programs import ROOT, Connection
+from programs import ROOT, ask
 
 HEARTBEAT = heartbeat(1)
 INPUT_VALUES = {"text": "a/b \u00e9 \U0001f600 <&>", "shell": "$(COMPUTE_PROVIDER) $$", "f": 1e22, "n": None}
@@ -71,9 +71,8 @@ FORMS = {
 
 @pytest.mark.parametrize("fields, body", FORMS.values(), ids=FORMS.keys())
 def test_every_way_in_gives_the_same_row(start, cloud, fields, body):
-    with Connection(event_handler(start, cloud).port) as connection:
-        connection.send(request(body, [f"{name}: {value}" for name, value in fields.items()]))
-        assert connection.read_response()[0] == 200
+    framed = request(body, [f"{name}: {value}" for name, value in fields.items()])
+    assert ask(event_handler(start, cloud).port, framed)[0] == 200
     [row] = cloud.get("/rows")["distinct"]
     assert row["insertId"] == HEARTBEAT.uuid
     stored = row["json"]

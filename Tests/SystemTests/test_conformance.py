@@ -6,8 +6,7 @@ from conformance_cases import (
     BAD, BODIES_ACCEPTED, CHUNKED, CHUNKS_REFUSED, CLOSING, CODINGS_REFUSED, EXPECTATIONS_REFUSED, FIELDS_ACCEPTED,
     FIELDS_REFUSED, GET, HOSTS_ACCEPTED, HOSTS_REFUSED, LENGTHS_REFUSED, LENGTHS_TOO_LARGE, METHODS_ACCEPTED, POST,
     REQUEST_LINES_REFUSED, STAYING, TARGETS_ACCEPTED, TARGETS_REFUSED, VERSIONS_REFUSED)
-from programs import Connection, Program
-from test_http_server import echo
+from programs import Connection, Program, echo
 
 NEXT = b"GET /next HTTP/1.1\r\nHost: a\r\n\r\n"
 

@@ -1,12 +1,9 @@
 """What is broken is said in the log: who failed, where, why, and what to do about it."""
 
-import http.client
-
 import pytest
 
-from cloud import event_handler, service_registry
+from cloud import event_handler, look_up, service_registry
 from events import Event, cancellation, eventually, log, push, question
-from programs import PATIENCE_SECONDS
 
 #: Nothing that passes by itself asks somebody to do something.
 SOON = {"CLOUD_RUN_TIMEOUT_SECONDS": "10"}
@@ -137,10 +134,7 @@ def test_a_look_up_that_fails_says_who_where_why_and_what_to_do(
         start, cloud, broken, severity, status, reason, remedy):
     cloud.post(*broken)
     program = service_registry(start, cloud)
-    client = http.client.HTTPConnection("127.0.0.1", program.port, timeout=PATIENCE_SECONDS)
-    client.request("GET", "/my-org/my-service?revision_tag=9.9.9")
-    assert client.getresponse().status == 502
-    client.close()
+    assert look_up(program.port, "/my-org/my-service?revision_tag=9.9.9")[0] == 502
     line, = [line for line in log(program) if line["message"] == "a look-up failed"]
     assert (line["severity"], line["upstream"], line.get("status")) == (severity, "artifact registry", status)
     assert reason in line["reason"]

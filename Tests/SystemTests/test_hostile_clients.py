@@ -10,8 +10,7 @@ import time
 import pytest
 
 from events import eventually
-from programs import PATIENCE_SECONDS, Connection
-from test_http_server import GET, echo, exchange
+from programs import GET, PATIENCE_SECONDS, Connection, ask, echo
 
 #: What the program may take with 10,000 idle connections, and what each may add. A task of its own would add 3 KB.
 IDLE_KIB_MAX = 24 * 1024
@@ -81,12 +80,12 @@ def serves_fully(program):
     """A hundred requests on new connections, and fifty on one, all answered 200."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
-        answer = exchange(program, GET)
+        answer = ask(program.port, GET)
         if answer and answer[0] == 200:
             break
         assert time.monotonic() < deadline, "the service does not come back"
     for _ in range(100):
-        assert exchange(program, GET)[::2] == (200, echo(b""))
+        assert ask(program.port, GET)[::2] == (200, echo(b""))
     with Connection(program.port) as connection:
         for _ in range(50):
             connection.send(GET)
@@ -164,7 +163,7 @@ def test_1000_half_open_and_dripping_connections_leave_a_good_client_alone(start
                         if HALVES[other % len(HALVES)]:
                             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                                 held[other].send(b"a")
-            assert exchange(program, GET)[0] == 200
+            assert ask(program.port, GET)[0] == 200
             assert len(program.threads()) == 1
         finally:
             for connection in held:
@@ -193,7 +192,7 @@ def test_10000_idle_connections_cost_little(start, kind):
                 elif kind != "unused":
                     connection.sendall(b"G")
                 held.append(connection)
-            assert exchange(program, GET)[0] == 200
+            assert ask(program.port, GET)[0] == 200
             after = proportional_kib(program)
             print(f"{count} {kind}: {before} KiB before, {after} KiB with them, "
                   f"{(after - before) * 1024 // count} bytes each")

@@ -1,25 +1,11 @@
 """The HTTP server as its peers see it: raw bytes against the real echo-server (RFC 9110, RFC 9112)."""
 
-import hashlib
 import random
 
 import pytest
 
 from events import eventually
-from programs import Connection
-
-GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
-
-
-def echo(body):
-    return f"{len(body)} {hashlib.sha256(body).hexdigest()}\n".encode()
-
-
-def exchange(server, data):
-    with Connection(server.port) as connection:
-        connection.send(data)
-        return connection.read_response()
-
+from programs import GET, Connection, ask, echo
 
 ACCEPTED = {
     "plain": GET,
@@ -144,7 +130,7 @@ def test_nothing_of_a_refused_request_is_reflected(echo_server):
         for data in (b"GET /" + marker + b" HTTP/1.1\r\nHost: a\r\n\r\n",
                      b"GET / HTTP/1.1\r\nHost: a\r\n" + marker + b": x\r\n\r\n",
                      b"GET / HTTP/1.1\r\nHost: " + marker + b"\r\n\r\n"):
-            _, fields, body = exchange(echo_server, data)
+            _, fields, body = ask(echo_server.port, data)
             assert b"marker" not in body
             assert "marker" not in str(fields)
 
@@ -226,12 +212,12 @@ def test_a_refused_upload_still_reads_its_answer(echo_server):
 
 def test_the_largest_body_is_taken_by_length_and_in_chunks(echo_server):
     body = random.Random(3).randbytes(16 * 1024 * 1024)
-    answer = exchange(echo_server, b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+    answer = ask(echo_server.port, b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
     assert answer[2] == echo(body)
     chunks = b"".join(b"%x\r\n%s\r\n" % (len(body[at:at + 70_000]), body[at:at + 70_000])
                       for at in range(0, len(body), 70_000))
-    answer = exchange(echo_server, b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks
-                      + b"0\r\n\r\n")
+    answer = ask(echo_server.port, b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks
+                 + b"0\r\n\r\n")
     assert answer[2] == echo(body)
 
 
@@ -240,7 +226,7 @@ def test_connections_that_say_nothing_or_half_a_request_are_no_error(echo_server
         connection = Connection(echo_server.port)
         connection.send(data)
         connection.close()
-    assert exchange(echo_server, GET)[0] == 200
+    assert ask(echo_server.port, GET)[0] == 200
 
 
 def test_clients_that_hold_half_requests_leave_a_good_client_alone(echo_server):
@@ -251,14 +237,14 @@ def test_clients_that_hold_half_requests_leave_a_good_client_alone(echo_server):
             connection.send(GET[: number % len(GET)])
             held.append(connection)
         for _ in range(100):
-            assert exchange(echo_server, GET)[0] == 200
+            assert ask(echo_server.port, GET)[0] == 200
     finally:
         for connection in held:
             connection.close()
 
 
 def test_each_answer_says_when_it_was_made(echo_server):
-    first = exchange(echo_server, GET)[1]["date"]
+    first = ask(echo_server.port, GET)[1]["date"]
     with Connection(echo_server.port) as connection:
         def later():
             connection.send(GET)

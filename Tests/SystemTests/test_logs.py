@@ -18,7 +18,7 @@ import pytest
 from cloud import event_handler
 from events import (Event, cancellation, check_handled_once, eventually, heartbeat, log, push, question,
                     request)
-from programs import BUILD, PATIENCE_SECONDS, Connection, free_port
+from programs import BUILD, PATIENCE_SECONDS, Connection, ask, free_port
 
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -131,9 +131,8 @@ def test_a_line_of_a_traced_request_names_the_trace_in_the_project_that_the_meta
     program = event_handler(start, cloud)
     assert push(program.port, heartbeat(1))[0] == 200, "stored in the table of a project that had to be asked for"
     event, trace = heartbeat(2), "4bf92f3577b34da6a3ce929d0e0e4736"
-    with Connection(program.port) as connection:
-        connection.send(request(event.body(), [f"traceparent: 00-{trace}-00f067aa0ba902b7-01"]))
-        assert connection.read_response()[0] == 200
+    traced = request(event.body(), [f"traceparent: 00-{trace}-00f067aa0ba902b7-01"])
+    assert ask(program.port, traced)[0] == 200
     line = handled(program, event)
     assert line["logging.googleapis.com/trace"] == f"projects/demo-project/traces/{trace}"
     assert line["logging.googleapis.com/spanId"] == "00f067aa0ba902b7"

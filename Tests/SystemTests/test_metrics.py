@@ -1,7 +1,6 @@
 """METRICS_PORT, read by Prometheus's own parser."""
 
 import contextlib
-import http.client
 import json
 import re
 import resource
@@ -11,27 +10,16 @@ import subprocess
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from cloud import event_handler, service_registry
-from events import Event, eventually, heartbeat, push, question
-from events import request as framed
-from programs import BUILD, PATIENCE_SECONDS, ROOT, Connection, free_port
-
-
-def request(port, method, target, body=None):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_SECONDS)
-    try:
-        connection.request(method, target, body, {"Content-Type": "application/json"} if body else {})
-        answer = connection.getresponse()
-        return answer.status, answer.headers, answer.read().decode()
-    finally:
-        connection.close()
+from cloud import event_handler, look_up, service_registry
+from events import Event, eventually, heartbeat, push, question, request
+from programs import BUILD, PATIENCE_SECONDS, ROOT, Connection, ask, free_port, get
 
 
 def scrape(port):
     """Every sample by its name and labels, and the families by their name."""
-    status, headers, text = request(port, "GET", "/metrics")
-    assert (status, headers["Content-Type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
-    families = {family.name: family for family in text_string_to_metric_families(text)}
+    status, fields, body = get(port, "/metrics")
+    assert (status, fields["content-type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
+    families = {family.name: family for family in text_string_to_metric_families(body.decode())}
     samples = {}
     for family in families.values():
         assert family.documentation and family.type in ("counter", "gauge", "histogram")
@@ -106,7 +94,7 @@ def test_the_registry_counts_look_ups(start, cloud):
     port = free_port()
     registry = service_registry(start, cloud, METRICS_PORT=str(port))
     for target in ["/my-org/my-service", "/my-org/my-service?revision_tag=0.1.0", "/my-org/none"]:
-        request(registry.port, "GET", target)
+        look_up(registry.port, target)
     samples, _ = scrape(port)
     assert samples[("twined_lookups_total", ("outcome", "found"), ("query", "default"))] == 1
     assert samples[("twined_lookups_total", ("outcome", "found"), ("query", "exists"))] == 1
@@ -129,9 +117,7 @@ def refused(program):
     (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 16777217\r\n\r\n", 413, "body_too_large"),
 ])
 def test_a_request_that_no_handler_sees_is_counted_by_its_reason(handler, request_text, status, reason):
-    with Connection(handler.port) as connection:
-        connection.send(request_text)
-        assert connection.read_response()[0] == status
+    assert ask(handler.port, request_text)[0] == status
     assert refused(handler) == {reason: 1}
 
 
@@ -169,7 +155,7 @@ def test_what_comes_after_the_signal_to_end_is_counted_too(handler, cloud):
         # Held until the metrics have been read: the program ends when all is answered.
         cloud.post("/faults", {"service": "bigquery", "count": -1, "end": "hang", "endAfterBytes": 0})
         with Connection(handler.port) as pushing:
-            pushing.send(framed(heartbeat(1).body()))
+            pushing.send(request(heartbeat(1).body()))
             eventually(lambda: upstream_requests(handler), "the event at BigQuery")
             handler.process.send_signal(signal.SIGTERM)
             eventually(lambda: "stopping" in handler.stderr(), "the signal")
@@ -201,9 +187,9 @@ def test_every_metric_is_in_its_document(handler):
 
 
 def test_metrics_are_only_on_their_own_listener(handler):
-    assert request(handler.port, "GET", "/metrics")[0] == 405
-    assert request(handler.metrics_port, "GET", "/health")[0] == 404
-    assert request(handler.metrics_port, "POST", "/metrics", "{}")[0] == 405
+    assert get(handler.port, "/metrics")[0] == 405
+    assert get(handler.metrics_port, "/health")[0] == 404
+    assert ask(handler.metrics_port, b"POST /metrics HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}")[0] == 405
     assert handler.terminate() == 0
 
 
@@ -235,9 +221,7 @@ def test_who_opens_many_connections_to_the_metrics_takes_none_from_the_events(st
                 answer = connection.read_response()
                 refused += answer is None or answer[0] == 503
         assert refused == 40 - 16
-        with Connection(program.port) as connection:
-            connection.send(b"GET /health HTTP/1.1\r\nHost: h\r\n\r\n")
-            assert connection.read_response()[0] == 200
+        assert get(program.port, "/health")[0] == 200
     finally:
         for connection in held:
             connection.close()

@@ -1,12 +1,11 @@
 """docs/OPERATIONS.md has a heading for every line that the functions log, with its severity, and a row for every field
 of such a line; and none besides."""
 
-import http.client
 import re
 
-from cloud import event_handler, service_registry
+from cloud import event_handler, look_up, service_registry
 from events import cancellation, heartbeat, log, push, question
-from programs import PATIENCE_SECONDS, ROOT, free_port
+from programs import ROOT, free_port
 
 #: A line of the log in the sources: how grave it is, and its message.
 CALL = re.compile(r'\b(?:log\.write|emit|LogLine)\(\s*(?:([^"()]*?),\s*)?"((?:[^"\\]|\\.)*)"')
@@ -70,10 +69,7 @@ def test_lines_of_running_functions_have_no_other_fields(start, cloud):
     assert push(handler.port, heartbeat(7))[0] == 503
     registry = service_registry(start, cloud)
     cloud.post("/faults", {"service": "artifactregistry", "count": -1, "preset": "google-forbidden"})
-    client = http.client.HTTPConnection("127.0.0.1", registry.port, timeout=PATIENCE_SECONDS)
-    client.request("GET", "/my-org/my-service?revision_tag=1.0.0")
-    assert client.getresponse().status == 502
-    client.close()
+    assert look_up(registry.port, "/my-org/my-service?revision_tag=1.0.0")[0] == 502
     assert handler.terminate() == registry.terminate() == 0
     lines = log(handler) + log(registry)
     assert len({line["message"] for line in lines}) >= 10

@@ -1,13 +1,11 @@
 """The peers of bench/peers do the same work as our program, so that their times can be compared."""
 
 import json
-import urllib.error
-import urllib.request
 
 import pytest
 
-from events import cancellation, heartbeat, push, question
-from programs import PATIENCE_SECONDS, Connection
+from events import cancellation, heartbeat, push, question, request
+from programs import PATIENCE_SECONDS, Connection, get
 
 pytestmark = pytest.mark.peers
 
@@ -103,9 +101,7 @@ def test_connections_token_and_cluster_are_kept(start, cloud, peer):
     running = handler(start, cloud, peer)
     with Connection(running.port) as connection:
         for number in range(1, 21):
-            body = question(number).body()
-            connection.send(b"POST /?a=b HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: "
-                            + str(len(body)).encode() + b"\r\n\r\n" + body)
+            connection.send(request(question(number).body()).replace(b"POST /", b"POST /?a=b", 1))
             assert connection.read_response()[0] == 200
     counts = cloud.get("/counts")
     assert counts["rows.distinct"] == counts["jobs.created"] == 20
@@ -149,22 +145,15 @@ def test_what_is_no_event_is_refused(start, cloud, peer):
     assert cloud.get("/counts").get("rows.attempts", 0) == 0
 
 
-def look_up(port, target):
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{target}", timeout=PATIENCE_SECONDS) as answer:
-            return answer.status, answer.headers["Content-Type"], answer.read()
-    except urllib.error.HTTPError as error:
-        return error.code, error.headers["Content-Type"], error.read()
-
-
 def test_look_ups_have_the_same_answers_and_calls_as_ours(start, cloud, peer):
     def answers(program):
         cloud.reset()
         running = start(program, "service-registry", environment=cloud.environment("service-registry"))
-        found = [look_up(running.port, target) for target in (
+        answered = [get(running.port, target) for target in (
             "/my-org/my-service?revision_tag=0.1.0", "/my-org/my-service", "//my-org/my-service/",
             "/my-org%2Fmy-service?revision_tag=", "/my-org/my-service?revision_tag=9.9.9", "/my-org/no-such-service",
             "/My-Org/x?revision_tag=1", "/favicon.ico")]
+        found = [(status, fields.get("content-type"), body) for status, fields, body in answered]
         calls = [(r["method"], r["status"], r["target"]) for r in cloud.requests("artifactregistry")]
         assert running.terminate() == 0
         return found, [(m, s, t.replace("%40", "@").replace("%3A", ":")) for m, s, t in calls]
@@ -177,7 +166,7 @@ def test_look_ups_have_the_same_answers_and_calls_as_ours(start, cloud, peer):
 @pytest.mark.parametrize("function", ["event-handler", "service-registry"])
 def test_health_and_a_missing_setting_are_as_with_ours(start, cloud, peer, function):
     running = start(peer, function, environment=cloud.environment(function))
-    assert look_up(running.port, "/health")[0] == 200
+    assert get(running.port, "/health")[0] == 200
     broken = start(peer, function, wait=False)
     assert broken.process.wait(PATIENCE_SECONDS) == 78
     assert "is not set" in broken.stderr()

@@ -1,6 +1,5 @@
 """The shipped program as a program: how it starts, what it is made of, how it ends."""
 
-import http.client
 import json
 import os
 import resource
@@ -11,8 +10,9 @@ import threading
 
 import pytest
 
-from cloud import event_handler, service_registry
-from programs import BUILD, PATIENCE_SECONDS, ROOT, Connection
+from cloud import event_handler, look_up, service_registry
+from events import request
+from programs import BUILD, PATIENCE_SECONDS, ROOT, Connection, ask, get
 
 PROGRAM = BUILD / "twined-functions"
 
@@ -34,9 +34,7 @@ def run(*arguments, environment=None):
 
 
 def post(port):
-    with Connection(port) as connection:
-        connection.send(REQUEST)
-        return connection.read_response()
+    return ask(port, REQUEST)
 
 
 # Arguments and configuration
@@ -89,10 +87,7 @@ def test_function_target_decides_without_an_argument(start, cloud):
         function = "event-handler" if target == "handle_event" else "service-registry"
         program = start("twined-functions", environment={
             **cloud.environment(function), "FUNCTION_TARGET": target, "FUNCTION_SIGNATURE_TYPE": "cloudevent"})
-        connection = http.client.HTTPConnection("127.0.0.1", program.port, timeout=PATIENCE_SECONDS)
-        connection.request("GET", path)
-        assert connection.getresponse().status == expected
-        connection.close()
+        assert get(program.port, path)[0] == expected
 
 
 # What it is made of
@@ -123,9 +118,7 @@ def test_both_functions_have_one_thread_under_load(start, cloud):
     try:
         for _ in range(200):
             assert post(handler.port)[0] == 200
-            with Connection(registry.port) as connection:
-                connection.send(b"GET /my-org/my-service HTTP/1.1\r\nHost: h\r\n\r\n")
-                assert connection.read_response()[0] == 200
+            assert look_up(registry.port, "/my-org/my-service")[0] == 200
     finally:
         stop.set()
         watcher.join()
@@ -154,9 +147,7 @@ def test_openssl_reads_no_configuration_file(start, cloud, tmp_path):
     for variables in [nowhere, {}]:
         handler = event_handler(start, cloud, LOG_EXECUTION_ID="true", OPENSSL_CONF=str(tmp_path / "openssl.cnf"),
                                 **variables)
-        with Connection(handler.port) as connection:
-            connection.send(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\n{")
-            assert connection.read_response()[0] == 400
+        assert ask(handler.port, b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\n{")[0] == 400
         if not variables:
             assert post(handler.port)[0] == 200
 
@@ -183,9 +174,8 @@ def test_a_target_that_is_no_uri_is_400(start, cloud):
     for function in ["event-handler", "service-registry"]:
         program = start("twined-functions", function, environment=cloud.environment(function))
         for target in [b"/%zz", b"/%", b"/?a=%4", b'/"', b"/<a>", b"/{a}", b"/\\", b"/?a=[%"]:
-            with Connection(program.port) as connection:
-                connection.send(b"POST %s HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n" % target)
-                assert connection.read_response()[0] == 400, target
+            framed = b"POST %s HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n" % target
+            assert ask(program.port, framed)[0] == 400, target
 
 
 # How it lives and ends
@@ -200,10 +190,7 @@ def test_bad_input_is_answered_in_one_line_without_quoting_it_and_the_process_li
         PUSH.replace(b"a/b:1", b'a/b:1\\u0000\\ud800"'[:-1]),
     ]
     for body in bodies:
-        with Connection(handler.port) as connection:
-            connection.send(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
-                            % (len(body), body))
-            status, _, answer = connection.read_response()
+        status, _, answer = ask(handler.port, request(body))
         assert status in (200, 400), body[:60]
         assert marker not in answer
         assert answer.count(b"\n") <= 1
@@ -214,14 +201,12 @@ def test_bad_input_is_answered_in_one_line_without_quoting_it_and_the_process_li
 
 def test_health_is_answered_and_other_methods_are_405(start, cloud):
     handler = event_handler(start, cloud)
-    for request, status, allow in [(b"GET /health", 200, None), (b"HEAD /health", 200, None),
-                                   (b"PUT /health", 405, "GET, HEAD, POST"), (b"GET /", 405, "POST"),
-                                   (b"HEAD /", 405, "POST"), (b"PUT /", 405, "POST"), (b"DELETE /x", 405, "POST"),
-                                   (b"OPTIONS *", 405, "POST")]:
-        with Connection(handler.port) as connection:
-            connection.send(request + b" HTTP/1.1\r\nHost: h\r\n\r\n")
-            answer = connection.read_response(head_request=request.startswith(b"HEAD"))
-            assert (answer[0], answer[1].get("allow")) == (status, allow)
+    for line, status, allow in [(b"GET /health", 200, None), (b"HEAD /health", 200, None),
+                                (b"PUT /health", 405, "GET, HEAD, POST"), (b"GET /", 405, "POST"),
+                                (b"HEAD /", 405, "POST"), (b"PUT /", 405, "POST"), (b"DELETE /x", 405, "POST"),
+                                (b"OPTIONS *", 405, "POST")]:
+        answer = ask(handler.port, line + b" HTTP/1.1\r\nHost: h\r\n\r\n", line.startswith(b"HEAD"))
+        assert (answer[0], answer[1].get("allow")) == (status, allow)
 
 
 def test_sigterm_ends_it_with_exit_0_and_the_log_says_so(start, cloud):

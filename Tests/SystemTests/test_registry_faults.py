@@ -1,13 +1,9 @@
 """What the registry says when Artifact Registry fails: never 404, which clients read as "look elsewhere"."""
 
-import urllib.error
-import urllib.request
-
 import pytest
 
-from cloud import service_registry
+from cloud import look_up, service_registry
 from events import log
-from programs import PATIENCE_SECONDS
 
 AGAIN = (502, 3)
 UNAVAILABLE = (502, 1)
@@ -18,14 +14,6 @@ TAG = ("/my-org/my-service?revision_tag=0.1.0", "/tags/0.1.0", "Service revision
 DEFAULT_TAG = ("/my-org/my-service", "/tags/default", '{"revision_tag":"0.1.0"}\n')
 IMAGE = ("/my-org/my-service", "/dockerImages/", '{"revision_tag":"0.1.0"}\n')
 MISSING = ("/my-org/no-such-service?revision_tag=1", "/repositories/octue-twined-services", "does not exist")
-
-
-def look_up(program, target):
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{program.port}{target}", timeout=PATIENCE_SECONDS) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode()
 
 
 def start_warm(start, cloud, **variables):
@@ -53,13 +41,13 @@ def test_what_every_status_means(start, shared, call, status):
     answer, attempts = ANY.get(status, UNAVAILABLE)
     program = start_warm(start, shared)
     shared.post("/faults", fault(target, status=status))
-    assert look_up(program, path)[0] == answer
+    assert look_up(program.port, path)[0] == answer
     assert len(calls_of(shared, target)) == attempts
     [line] = failures(program)
     assert line["service"] == "my-org/my-service" and line["upstream"] == "artifact registry"
     assert str(status) in line["reason"] and line["severity"] == ("WARNING" if attempts == 3 else "ERROR")
     shared.post("/faults/clear", {})
-    assert look_up(program, path) == (200, found)
+    assert look_up(program.port, path) == (200, found)
 
 
 @pytest.mark.parametrize("status", [400, 403, 500, 503])
@@ -68,9 +56,9 @@ def test_a_repository_that_cannot_be_seen_is_no_missing_revision(start, shared, 
     program = start_warm(start, shared)
     shared.post("/faults", [{**fault("no-such-service"), "status": 404},
                             fault("/repositories/octue-twined-services", status=status)])
-    assert look_up(program, path)[0] == 502
+    assert look_up(program.port, path)[0] == 502
     shared.post("/faults/clear", {})
-    status, text = look_up(program, path)
+    status, text = look_up(program.port, path)
     assert status == 404 and missing in text
 
 
@@ -78,7 +66,7 @@ def test_a_repository_that_cannot_be_seen_is_no_missing_revision(start, shared, 
 def test_a_missing_repository_is_502(start, shared, path):
     shared.post("/images", {"repositoryExists": False})
     program = start_warm(start, shared)
-    assert look_up(program, path)[0] == 502
+    assert look_up(program.port, path)[0] == 502
     [line] = failures(program)
     assert line["severity"] == "ERROR" and line["reason"].endswith("does not exist")
 
@@ -87,7 +75,7 @@ def test_a_missing_repository_is_502(start, shared, path):
 def test_an_answer_that_is_none_is_502(start, shared, body):
     program = start_warm(start, shared)
     shared.post("/faults", fault("/tags/default", status=200, body=body))
-    assert look_up(program, "/my-org/my-service")[0] == 502
+    assert look_up(program.port, "/my-org/my-service")[0] == 502
     [line] = failures(program)
     assert line["severity"] == "ERROR" and line["reason"].endswith("is not what its API says")
 
@@ -100,39 +88,39 @@ def test_one_broken_answer_is_made_good(start, shared, what, requests):
     path, target, found = IMAGE
     program = start_warm(start, shared)
     shared.post("/faults", fault(target, effect=True, **{**what, "count": 1}))
-    assert look_up(program, path) == (200, found)
+    assert look_up(program.port, path) == (200, found)
     assert len(calls_of(shared, target)) == requests
 
 
 def test_no_answer_in_time_is_504(start, shared):
     program = start_warm(start, shared, CLOUD_RUN_TIMEOUT_SECONDS="10")
     shared.post("/faults", fault("/tags/", end="hang"))
-    assert look_up(program, "/my-org/my-service?revision_tag=0.1.0")[0] == 504
+    assert look_up(program.port, "/my-org/my-service?revision_tag=0.1.0")[0] == 504
     sent = len(calls_of(shared, "/tags/"))
     shared.post("/faults/clear", {})
-    assert look_up(program, "/my-org/my-service")[0] == 200
+    assert look_up(program.port, "/my-org/my-service")[0] == 200
     assert len(calls_of(shared, "/tags/")) == sent + 1, "nothing is sent after the answer"
 
 
 def test_a_revoked_token_is_replaced_once(start, shared):
     program = start_warm(start, shared)
-    assert look_up(program, TAG[0])[0] == 200
+    assert look_up(program.port, TAG[0])[0] == 200
     shared.post("/tokens", {"revokeAll": True})
-    assert look_up(program, TAG[0])[0] == 200
+    assert look_up(program.port, TAG[0])[0] == 200
     assert shared.get("/counts")["tokens.issued"] == 2
 
 
 def test_a_registry_without_a_token_is_502(start, shared):
     shared.post("/faults", {"service": "metadata", "count": -1, "status": 403})
     program = service_registry(start, shared, GOOGLE_CLOUD_PROJECT="demo-project")
-    assert look_up(program, TAG[0])[0] == 502
+    assert look_up(program.port, TAG[0])[0] == 502
     assert not shared.requests("artifactregistry")
 
 
 def test_a_default_tag_whose_image_is_gone_is_no_default(start, shared):
     program = start_warm(start, shared)
     shared.post("/faults", fault("/dockerImages/", status=404))
-    status, text = look_up(program, DEFAULT_TAG[0])
+    status, text = look_up(program.port, DEFAULT_TAG[0])
     assert status == 404 and "default" in text.lower()
     assert calls_of(shared, "/tags/default") and calls_of(shared, "/dockerImages/")
     assert not failures(program)
