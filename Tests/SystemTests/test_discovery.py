@@ -10,7 +10,7 @@ import clients
 from cloud import event_handler, service_registry
 from discovery import DOCUMENTS, Discovery
 from events import Event, heartbeat, push, question
-from test_recorded_cases import load_cases, send
+from recorded_cases import load_cases, send
 from test_check import check
 
 pytestmark = pytest.mark.clients

@@ -5,21 +5,15 @@ compared to the letter, by Python's parser and not by ours. Every intended diffe
 table in docs/DIFFERENCES.md, with its old and its new value; a row that no case needs fails as well.
 """
 
-import http.client
 import json
 import re
 
 from cloud import event_handler, service_registry
-from programs import PATIENCE_SECONDS, ROOT
+from programs import ROOT
+from recorded_cases import load_cases, send
 
 ABSENT = "absent"
 PRESENT = "present"
-
-
-def load_cases():
-    """What was recorded, and the environment in which it was."""
-    about, *lines = (ROOT / "Tests/Corpus/original-cases.jsonl").read_text().splitlines()
-    return [json.loads(line) for line in lines], json.loads(about)["env"]
 
 
 def load_differences():
@@ -68,25 +62,6 @@ def value_at(document, path):
     for key, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", path):
         document = document[key] if key else document[int(index)]
     return document
-
-
-def send(port, request):
-    """One request, its target and fields to the letter."""
-    body = request.get("body")
-    if body is not None:
-        body = body.encode("utf-8") if request.get("body_encoding", "utf-8") == "utf-8" else body.encode("latin-1")
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_SECONDS)
-    connection.putrequest(request["method"], request["path"], skip_accept_encoding=True)
-    for name, value in request["headers"].items():
-        connection.putheader(name, value)
-    if body is not None and "content-length" not in map(str.lower, request["headers"]):
-        connection.putheader("Content-Length", str(len(body)))
-    connection.endheaders(body)
-    answer = connection.getresponse()
-    content = answer.read()
-    connection.close()
-    return {"status": answer.status, "content_type": answer.getheader("Content-Type"),
-            "x_google_status": answer.getheader("X-Google-Status"), "body": content.decode()}
 
 
 def observe(case, port, cloud):
