@@ -4,7 +4,7 @@ import json
 import urllib.error
 import urllib.request
 
-from programs import PATIENCE_SECONDS, Program, get
+from programs import PATIENCE_SECONDS, Program, get, run
 
 
 class LocalCloud:
@@ -61,6 +61,13 @@ def event_handler(start, cloud, **variables):
 def service_registry(start, cloud, **variables):
     return start("twined-functions", "service-registry",
                  environment={**cloud.environment("service-registry"), **variables})
+
+
+def check(cloud, function, *arguments, **variables):
+    """What `check` found out; a variable that is None is not set."""
+    environment = {**cloud.environment(function), **variables}
+    environment = {name: value for name, value in environment.items() if value is not None}
+    return run("check", function, *arguments, environment=environment)
 
 
 def look_up(port, target):

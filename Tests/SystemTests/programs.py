@@ -11,6 +11,8 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("TWINED_BUILD", ROOT / "build"))
+#: What is shipped.
+PROGRAM = BUILD / "twined-functions"
 
 #: How long a test waits for something that must happen. It bounds a failing run; nothing is measured by it.
 PATIENCE_SECONDS = 30
@@ -69,6 +71,12 @@ class Program:
         self.process.wait(PATIENCE_SECONDS)
         self.process.stdout.close()
         self.log.close()
+
+
+def run(*arguments, environment=None):
+    """What the shipped program said, once it has ended by itself."""
+    return subprocess.run([PROGRAM, *arguments], env=environment or {}, capture_output=True, text=True,
+                          timeout=2 * PATIENCE_SECONDS)
 
 
 class Connection:

@@ -7,16 +7,8 @@ import subprocess
 
 import pytest
 
-from programs import BUILD, PATIENCE_SECONDS
-
-PROGRAM = BUILD / "twined-functions"
-
-
-def check(cloud, function, *arguments, **variables):
-    environment = {**cloud.environment(function), **variables}
-    environment = {name: value for name, value in environment.items() if value is not None}
-    return subprocess.run([PROGRAM, "check", function, *arguments], env=environment, capture_output=True, text=True,
-                          timeout=PATIENCE_SECONDS * 2)
+from cloud import check
+from programs import PATIENCE_SECONDS, PROGRAM, run
 
 
 def findings(cloud, function, **variables):
@@ -210,7 +202,6 @@ def test_a_check_ends_by_a_signal_while_it_waits_for_an_upstream(cloud, number):
 
 def test_wrong_arguments_of_check_are_exit_64(cloud):
     for arguments in [["nonsense"], ["event-handler", "service-registry"], ["--jsn"], []]:
-        result = subprocess.run([PROGRAM, "check", *arguments], env={}, capture_output=True, text=True,
-                                timeout=PATIENCE_SECONDS)
+        result = run("check", *arguments)
         assert result.returncode == 64, arguments
         assert "check" in result.stderr

@@ -10,7 +10,7 @@ import pytest
 
 import thresholds
 from costs import UNSTRIPPED, Meter
-from programs import BUILD
+from programs import PROGRAM
 
 COSTLY = UNSTRIPPED.with_name("costly-functions")
 LIMITS = thresholds.load()
@@ -80,7 +80,7 @@ def test_10_000_instructions_more_for_each_event_are_noticed(tmp_path):
 
 
 def test_what_is_counted_is_what_is_shipped(tmp_path):
-    counted, shipped = (code(program, tmp_path) for program in (UNSTRIPPED, BUILD / "twined-functions"))
+    counted, shipped = (code(program, tmp_path) for program in (UNSTRIPPED, PROGRAM))
     assert counted == shipped and len(shipped) > 1_000_000
 
 

@@ -9,7 +9,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from programs import BUILD, PATIENCE_SECONDS, ROOT
+from programs import PATIENCE_SECONDS, ROOT, run
 from terraform import Module, arguments, plain
 
 #: Variables that are the program's, but no setting of a Cloud Run service, and why.
@@ -31,10 +31,10 @@ NOT_ON_CLOUD_RUN = {
 
 def help_groups():
     """The variables of --help: {group: [[name, older name …], …]}."""
-    text = subprocess.run([BUILD / "twined-functions", "--help"], capture_output=True, text=True, check=True,
-                          timeout=PATIENCE_SECONDS).stdout
+    result = run("--help")
+    assert result.returncode == 0
     groups = {}
-    for line in text.splitlines():
+    for line in result.stdout.splitlines():
         if line.startswith("Environment, "):
             group = groups.setdefault(line.removeprefix("Environment, ").rstrip(":"), [])
         elif re.fullmatch(r"  [A-Z][A-Z0-9_]*(, [A-Z][A-Z0-9_]*)*", line):

@@ -7,11 +7,10 @@ import urllib.parse
 import pytest
 
 import clients
-from cloud import event_handler, service_registry
+from cloud import check, event_handler, service_registry
 from discovery import DOCUMENTS, Discovery
 from events import Event, heartbeat, push, question
 from recorded_cases import load_cases, send
-from test_check import check
 
 pytestmark = pytest.mark.clients
 

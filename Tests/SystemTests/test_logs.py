@@ -18,7 +18,7 @@ import pytest
 from cloud import event_handler
 from events import (Event, cancellation, check_handled_once, eventually, heartbeat, log, push, question,
                     request)
-from programs import BUILD, PATIENCE_SECONDS, Connection, ask, free_port
+from programs import PATIENCE_SECONDS, PROGRAM, Connection, ask, free_port
 
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -27,7 +27,7 @@ ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 def on_a_terminal(arguments, environment):
     """A program whose standard output and error are a terminal; yields it and what reads the terminal."""
     reading, writing = pty.openpty()
-    process = subprocess.Popen([BUILD / "twined-functions", *arguments], env=environment, stdin=subprocess.DEVNULL,
+    process = subprocess.Popen([PROGRAM, *arguments], env=environment, stdin=subprocess.DEVNULL,
                                stdout=writing, stderr=writing)
     os.close(writing)
     text = bytearray()
@@ -149,7 +149,7 @@ def test_an_event_that_cannot_be_read_has_its_time_too(start, cloud):
 
 def started(environment, stderr):
     """An event handler whose standard error is a descriptor of ours."""
-    return subprocess.Popen([BUILD / "twined-functions", "event-handler"], env=environment, stderr=stderr,
+    return subprocess.Popen([PROGRAM, "event-handler"], env=environment, stderr=stderr,
                             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
 
 
@@ -281,7 +281,7 @@ def test_a_crash_with_a_full_or_closed_standard_error_ends_all_the_same(cloud):
     for is_closed in [False, True]:
         reading, writing = os.pipe()
         environment = {**cloud.environment("event-handler"), "HOST": "127.0.0.1", "PORT": str(free_port())}
-        process = subprocess.Popen([BUILD / "twined-functions", "event-handler"], env=environment, stderr=writing,
+        process = subprocess.Popen([PROGRAM, "event-handler"], env=environment, stderr=writing,
                                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         try:
             assert b"listening" in os.read(reading, 65_536)

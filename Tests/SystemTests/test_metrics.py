@@ -5,14 +5,13 @@ import json
 import re
 import resource
 import signal
-import subprocess
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from cloud import event_handler, look_up, service_registry
 from events import Event, eventually, heartbeat, push, question, request
-from programs import BUILD, PATIENCE_SECONDS, ROOT, Connection, ask, free_port, get
+from programs import ROOT, Connection, ask, free_port, get, run
 
 
 def scrape(port):
@@ -202,8 +201,7 @@ def test_without_the_variable_there_is_no_second_listener(start, cloud):
 def test_a_metrics_port_that_is_taken_is_exit_71(handler, cloud):
     environment = {**cloud.environment("event-handler"), "HOST": "127.0.0.1", "PORT": str(free_port()),
                    "METRICS_PORT": str(handler.metrics_port)}
-    result = subprocess.run([BUILD / "twined-functions", "event-handler"], env=environment, capture_output=True,
-                            text=True, timeout=PATIENCE_SECONDS)
+    result = run("event-handler", environment=environment)
     assert result.returncode == 71
     assert str(handler.metrics_port) in result.stderr
 

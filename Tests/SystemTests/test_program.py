@@ -12,9 +12,7 @@ import pytest
 
 from cloud import event_handler, look_up, service_registry
 from events import request
-from programs import BUILD, PATIENCE_SECONDS, ROOT, Connection, ask, get
-
-PROGRAM = BUILD / "twined-functions"
+from programs import PROGRAM, ROOT, Connection, ask, get, run
 
 PUSH = json.dumps({
     "subscription": "projects/demo-project/subscriptions/s",
@@ -26,11 +24,6 @@ PUSH = json.dumps({
             "sender_sdk_version": "0.70.0", "recipient": "a/c:1", "question_uuid": "q", "originator_question_uuid": "q",
         }}}).encode()
 REQUEST = (b"POST / HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(PUSH)) + PUSH
-
-
-def run(*arguments, environment=None):
-    return subprocess.run([PROGRAM, *arguments], env=environment or {}, capture_output=True, text=True,
-                          timeout=PATIENCE_SECONDS)
 
 
 def post(port):
