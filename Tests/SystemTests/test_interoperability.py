@@ -16,8 +16,8 @@ import urllib.request
 import pytest
 
 from cloud import event_handler, service_registry
+from events import heartbeat, push
 from programs import PATIENCE_SECONDS
-from test_program import PUSH, post
 
 
 def curl(*arguments, data=None):
@@ -30,11 +30,10 @@ def curl(*arguments, data=None):
 def test_curl_understands_the_event_handler(start, cloud):
     handler = event_handler(start, cloud)
     url = f"http://127.0.0.1:{handler.port}/"
-    json_type = ("-H", "Content-Type: application/json")
-    assert curl(*json_type, "--data-binary", "@-", url, data=PUSH) == b"OK"
-    assert curl(*json_type, "-H", "Transfer-Encoding: chunked", "--data-binary", "@-", url, data=PUSH) == b"OK"
-    assert curl(*json_type, "-H", "Expect: 100-continue", "--data-binary", "@-", url, data=PUSH) == b"OK"
-    assert curl("--http1.0", *json_type, "--data-binary", "@-", url, data=PUSH) == b"OK"
+    pushed = ("-H", "Content-Type: application/json", "--data-binary", "@-", url)
+    body = heartbeat(1).body()
+    for options in [], ["-H", "Transfer-Encoding: chunked"], ["-H", "Expect: 100-continue"], ["--http1.0"]:
+        assert curl(*options, *pushed, data=body) == b"OK"
     assert curl("-o", "/dev/null", "-w", "%{http_code} %{num_connects}", url, "-o", "/dev/null", url) == b"405 1405 0"
 
 
@@ -126,7 +125,7 @@ def test_a_server_of_pythons_understands_our_client(start, cloud, strange_bigque
         start, cloud, SSL_CERT_FILE=str(authorities),
         CLOUDSDK_API_ENDPOINT_OVERRIDES_BIGQUERY=f"https://localhost:{server.server_address[1]}/bigquery/v2/")
     for _ in range(3):
-        assert post(handler.port)[0] == 200
+        assert push(handler.port, heartbeat(1))[0] == 200
     path, headers, body = StrangeBigQuery.bodies[-1]
     assert path.endswith("/tables/service-events/insertAll?prettyPrint=false")
     assert headers["Authorization"].startswith("Bearer ")

@@ -11,24 +11,8 @@ import threading
 import pytest
 
 from cloud import event_handler, look_up, service_registry
-from events import request
+from events import heartbeat, push, request
 from programs import PROGRAM, ROOT, Connection, ask, get, run
-
-PUSH = json.dumps({
-    "subscription": "projects/demo-project/subscriptions/s",
-    "message": {
-        "messageId": "1", "data": "eyJraW5kIjoiaGVhcnRiZWF0In0=",
-        "attributes": {
-            "datetime": "2024-04-11T09:26:39.144818+00:00", "uuid": "c8bda9fa-f072-4330-92b1-96920d06b28d",
-            "parent": "a/b:1", "originator": "a/b:1", "sender": "a/b:1", "sender_type": "PARENT",
-            "sender_sdk_version": "0.70.0", "recipient": "a/c:1", "question_uuid": "q", "originator_question_uuid": "q",
-        }}}).encode()
-REQUEST = (b"POST / HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(PUSH)) + PUSH
-
-
-def post(port):
-    return ask(port, REQUEST)
-
 
 # Arguments and configuration
 
@@ -110,7 +94,7 @@ def test_both_functions_have_one_thread_under_load(start, cloud):
     watcher.start()
     try:
         for _ in range(200):
-            assert post(handler.port)[0] == 200
+            assert push(handler.port, heartbeat(1))[0] == 200
             assert look_up(registry.port, "/my-org/my-service")[0] == 200
     finally:
         stop.set()
@@ -128,7 +112,7 @@ def test_it_runs_in_an_empty_root_with_only_a_directory_of_authorities(start, cl
     del environment["SSL_CERT_FILE"]
     prefix = ["chroot", root] if os.geteuid() == 0 else ["unshare", "-r", "chroot", root]
     handler = start("twined-functions", "event-handler", environment=environment, prefix=prefix, path="/twined-functions")
-    assert post(handler.port)[0] == 200
+    assert push(handler.port, heartbeat(1))[0] == 200
     assert sorted(os.listdir(root)) == ["certs", "twined-functions"]
     assert handler.terminate() == 0
 
@@ -142,7 +126,7 @@ def test_openssl_reads_no_configuration_file(start, cloud, tmp_path):
                                 **variables)
         assert ask(handler.port, b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\n{")[0] == 400
         if not variables:
-            assert post(handler.port)[0] == 200
+            assert push(handler.port, heartbeat(1))[0] == 200
 
 
 def test_no_core_dump_is_made(start, cloud):
@@ -176,18 +160,18 @@ def test_a_target_that_is_no_uri_is_400(start, cloud):
 
 def test_bad_input_is_answered_in_one_line_without_quoting_it_and_the_process_lives_on(start, cloud):
     handler = event_handler(start, cloud)
-    marker = b"marker-3b1f"
+    marker, good = b"marker-3b1f", heartbeat(1).body()
     bodies = [
         marker, b'{"%s":1}' % marker, b'{"message":{"data":"%s","messageId":"1"},"subscription":"s"}' % marker,
-        PUSH.replace(b"eyJ", b"{{{"), PUSH.replace(b'"uuid"', b'"%s"' % marker), b"[" * 100_000, b"\xff" * 100,
-        PUSH.replace(b"a/b:1", b'a/b:1\\u0000\\ud800"'[:-1]),
+        good.replace(b"eyJ", b"{{{"), good.replace(b'"uuid"', b'"%s"' % marker), b"[" * 100_000, b"\xff" * 100,
+        good.replace(b"octue/parent-service:5.6.3", b"octue/parent-service:5.6.3\\u0000\\ud800"),
     ]
     for body in bodies:
         status, _, answer = ask(handler.port, request(body))
         assert status in (200, 400), body[:60]
         assert marker not in answer
         assert answer.count(b"\n") <= 1
-    assert post(handler.port)[0] == 200
+    assert push(handler.port, heartbeat(1))[0] == 200
     for line in handler.stderr().splitlines():
         assert isinstance(json.loads(line), dict)
 
@@ -204,7 +188,7 @@ def test_health_is_answered_and_other_methods_are_405(start, cloud):
 
 def test_sigterm_ends_it_with_exit_0_and_the_log_says_so(start, cloud):
     handler = event_handler(start, cloud)
-    assert post(handler.port)[0] == 200
+    assert push(handler.port, heartbeat(1))[0] == 200
     assert handler.terminate() == 0
     messages = [json.loads(line)["message"] for line in handler.stderr().splitlines()]
     assert messages[-1] == "stopped"
@@ -219,4 +203,4 @@ def test_it_takes_the_port_of_the_one_before_whose_connections_the_kernel_still_
         assert before.terminate() == 0
         after = start("twined-functions", "event-handler", environment=cloud.environment("event-handler"),
                       port=before.port)
-        assert post(after.port)[0] == 200
+        assert push(after.port, heartbeat(1))[0] == 200

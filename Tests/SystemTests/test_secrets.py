@@ -2,17 +2,18 @@
 
 import base64
 import contextlib
+import itertools
 import json
 import os
 import re
 import socket
 import threading
-import uuid
 
 import pytest
 
-from cloud import event_handler, service_registry
-from programs import Connection, free_port
+from cloud import event_handler, look_up, service_registry
+from events import DEAD_LETTERS, Event, push, request
+from programs import ask, free_port, get
 
 TOKEN = "ya29.MARKED-TOKEN-5d1c"
 DATA = "marked-input-8a37"
@@ -23,29 +24,13 @@ MARKS = [TOKEN, DATA, ATTRIBUTE, SECRET]
 #: The services that get the program's access token, over verified TLS.
 TRUSTED = {"bigquery", "container", "kubernetes", "artifactregistry", "pubsub"}
 
-
-def event(kind="heartbeat", **attributes):
-    """A push whose data and free attributes are marked."""
-    data = {"kind": kind, "input_values": {DATA: DATA}, "input_manifest": DATA}
-    return {
-        "subscription": "projects/demo-project/subscriptions/s",
-        "message": {
-            "messageId": "1", "data": base64.b64encode(json.dumps(data).encode()).decode(),
-            "attributes": {
-                "datetime": "2024-04-11T09:26:39.144818+00:00", "uuid": str(uuid.uuid4()), "parent": ATTRIBUTE,
-                "originator": ATTRIBUTE, "sender": ATTRIBUTE, "sender_type": "PARENT", "sender_sdk_version": "0.70.0",
-                "recipient": "a/c:1.0.0", "question_uuid": "q-1", "originator_question_uuid": "q-1", "other": ATTRIBUTE,
-                **attributes}}}
+NUMBERS = itertools.count(1)
 
 
-JSON = "Content-Type: application/json\r\n"
-
-
-def send(port, body, fields=JSON, method="POST", target="/"):
-    body = body if isinstance(body, bytes) else json.dumps(body).encode()
-    with Connection(port) as connection:
-        connection.send(f"{method} {target} HTTP/1.1\r\nHost: h\r\n{fields}Content-Length: {len(body)}\r\n\r\n".encode() + body)
-        return connection.read_response(method == "HEAD")
+def event(kind="heartbeat", question="q-1", **others):
+    """An event whose data and free attributes are marked."""
+    return Event(next(NUMBERS), kind, {"input_values": {DATA: DATA}, "input_manifest": DATA}, question, **{
+        "parent": ATTRIBUTE, "originator": ATTRIBUTE, "sender": ATTRIBUTE, "other": ATTRIBUTE, **others})
 
 
 def output(program):
@@ -114,7 +99,7 @@ def marked_cloud(cloud):
 def test_no_token_and_no_input_is_written_whatever_happens_to_an_event(start, marked_cloud):
     cloud = marked_cloud
     handler = event_handler(start, cloud, LOG_LEVEL="DEBUG", LOG_EXECUTION_ID="true",
-                            DEAD_LETTER_TOPIC_NAME="main.octue.twined.dead-letters")
+                            DEAD_LETTER_TOPIC_NAME=DEAD_LETTERS)
     answers = []
     for faults in [
         [], [{"service": "bigquery", "status": 503}], [{"service": "bigquery", "status": 403, "body": TOKEN}],
@@ -130,15 +115,14 @@ def test_no_token_and_no_input_is_written_whatever_happens_to_an_event(start, ma
     ]:
         for fault in faults:
             cloud.post("/faults", fault)
-        for body in [event("question"), event("question", recipient=ATTRIBUTE), event("cancellation"), event()]:
-            answers.append(send(handler.port, body, f"{JSON}Authorization: Bearer {SECRET}\r\n"))
+        for pushed in [event("question"), event("question", recipient=ATTRIBUTE), event("cancellation"), event()]:
+            answers.append(ask(handler.port, request(pushed.body(), [f"Authorization: Bearer {SECRET}"])))
         cloud.post("/faults/clear", {})
-    malformed = event()
-    malformed["message"]["data"] = base64.b64encode(DATA.encode()).decode()
-    for body in [malformed, DATA.encode(), {"message": {"data": DATA, "messageId": "1"}, "subscription": ATTRIBUTE}]:
-        answers.append(send(handler.port, body))
-    answers.append(send(handler.port, b"", f"X-Mark: {SECRET}\r\n", method="DELETE", target=f"/{DATA}?{ATTRIBUTE}"))
-    answers.append(send(handler.port, b"", f"Bad Name: {SECRET}\r\n"))
+    bare = json.dumps({"message": {"data": DATA, "messageId": "1"}, "subscription": ATTRIBUTE})
+    for body in [event(data=DATA.encode()).body(), DATA.encode(), bare.encode()]:
+        answers.append(ask(handler.port, request(body)))
+    marked = f"DELETE /{DATA}?{ATTRIBUTE} HTTP/1.1\r\nHost: a\r\nX-Mark: {SECRET}\r\n\r\n"
+    answers += [ask(handler.port, marked.encode()), ask(handler.port, request(b"", [f"Bad Name: {SECRET}"]))]
     statuses = {answer[0] for answer in answers}
     assert {200, 400, 405, 503} <= statuses, statuses
     for answer in answers:
@@ -156,7 +140,8 @@ def test_no_token_and_no_input_is_written_whatever_happens_to_an_event(start, ma
 
 def test_the_registry_writes_no_token_and_quotes_nothing_but_the_name(start, marked_cloud):
     registry = service_registry(start, marked_cloud, LOG_LEVEL="DEBUG")
-    answers = [send(registry.port, b"", f"Authorization: Bearer {SECRET}\r\nX-Mark: {DATA}\r\n", "GET", target) for target in [
+    fields = [f"Authorization: Bearer {SECRET}", f"X-Mark: {DATA}"]
+    answers = [get(registry.port, target, fields) for target in [
         "/my-org/my-service", f"/my-org/my-service?revision_tag={ATTRIBUTE}", f"/a/b?{DATA}", "/%0d%0aX-Injected:%201",
         f"/my-org/my-service?revision_tag=%0d%0a{DATA}"]]
     assert answers[3][0] == 404 and answers[3][2] == rb"No default service revision found for '\r\nX-Injected: 1'."
@@ -174,7 +159,7 @@ def test_the_token_goes_to_no_listener_in_clear(start, marked_cloud, trap):
     environment["BIGQUERY_EMULATOR_HOST"] = f"127.0.0.1:{trap.port}"
     environment["PUBSUB_EMULATOR_HOST"] = f"127.0.0.1:{marked_cloud.ready['ports']['pubsub-emulator']}"
     handler = start("twined-functions", "event-handler", environment=environment)
-    assert send(handler.port, event("question", recipient="undispatchable"))[0] == 200
+    assert push(handler.port, event("question", recipient="undispatchable"))[0] == 200
     assert handler.terminate() == 0
     stored = [received for received in trap.received if received.startswith(b"POST /bigquery/v2/projects/")]
     assert stored and not any(b"uthorization" in received or b"ya29" in received for received in trap.received)
@@ -192,9 +177,9 @@ def test_redirects_are_not_followed(start, marked_cloud, trap, status):
                 "service": service, "status": status,
                 "headers": {"Location": f"{scheme}://127.0.0.1:{trap.port}/stolen"}})
             if service == "artifactregistry":
-                assert send(registry.port, b"", method="GET", target=f"/my-org/{scheme}")[0] == 502
+                assert look_up(registry.port, f"/my-org/{scheme}")[0] == 502
             else:
-                assert send(handler.port, event("question", question_uuid=str(uuid.uuid4())))[0] == 503
+                assert push(handler.port, event("question", question=None))[0] == 503
     assert marked_cloud.get("/counts")["faults.applied"] == 6
     assert handler.terminate() == 0 and registry.terminate() == 0
     assert trap.received == []
@@ -206,7 +191,7 @@ def test_redirects_of_whoever_gives_tokens_and_endpoints_are_not_followed(start,
     for service in ["metadata", "container"]:
         marked_cloud.post("/faults", {"service": service, "status": status, "count": -1, "headers": location})
     handler = event_handler(start, marked_cloud)
-    assert send(handler.port, event("question"))[0] == 503
+    assert push(handler.port, event("question"))[0] == 503
     assert handler.terminate() == 0
     assert trap.received == []
     assert TOKEN not in handler.stderr()
@@ -221,10 +206,10 @@ def test_a_persons_secrets_go_to_the_token_endpoint_alone(start, marked_cloud, t
         "token_uri": f"https://127.0.0.1:{port}/token"}))
     handler = event_handler(start, cloud, GOOGLE_APPLICATION_CREDENTIALS=str(path), LOG_LEVEL="DEBUG",
                             GOOGLE_CLOUD_PROJECT="demo-project")
-    assert send(handler.port, event("question"))[0] == 200
+    assert push(handler.port, event("question"))[0] == 200
     cloud.post("/tokens", {"revokeAll": True})
     cloud.post("/faults", {"service": "credentials", "status": 400, "bodyJSON": {"error": SECRET}})
-    assert send(handler.port, event())[0] in (200, 503)
+    assert push(handler.port, event())[0] in (200, 503)
     written = output(handler)
     assert_unmarked(written)
     assert "ya29." not in written
