@@ -186,10 +186,10 @@ class Meter:
         """Anonymous memory when idle: after start, and after so many heartbeats."""
         self.cloud.reset()
         with self._started("event-handler") as (program, connection):
-            before = settled(lambda: anonymous_bytes(program))
+            before = settled(lambda: program.memory_bytes("Anonymous"))
             for number in range(FIRST, FIRST + heartbeats):
                 exchange(connection, _heartbeat(number))
-            return before, settled(lambda: anonymous_bytes(program))
+            return before, settled(lambda: program.memory_bytes("Anonymous"))
 
     def _counted(self, kind, count):
         output = self.directory / f"callgrind-{self.runs}"
@@ -231,7 +231,7 @@ class Meter:
             with contextlib.closing(first_connection(program)) as connection:
                 for counter in WARM[function]:
                     self.cloud.wait(counter, atLeast=before.get(counter, 0) + 1)
-                settled(lambda: cpu_ticks(program))  # The last handshake ends by itself.
+                settled(program.cpu_ticks)  # The last handshake ends by itself.
                 yield program, connection
             code = program.terminate()
             assert code == 0, f"ended with {code}:\n{program.stderr()}"
@@ -265,11 +265,6 @@ def exchange(connection, request):
     assert answer is not None and answer[0] == 200, answer
 
 
-def anonymous_bytes(program):
-    text = pathlib.Path(f"/proc/{program.process.pid}/smaps_rollup").read_text()
-    return 1024 * int(re.search(r"^Anonymous: +(\d+) kB$", text, re.M)[1])
-
-
 def settled(measure, seconds=0.3):
     """What is measured once it has not changed for a while."""
     deadline = time.monotonic() + PATIENCE_SECONDS
@@ -280,12 +275,6 @@ def settled(measure, seconds=0.3):
         if (now := measure()) != value:
             value, since = now, time.monotonic()
     return value
-
-
-def cpu_ticks(program):
-    """Processor time so far, in ticks of the kernel's."""
-    fields = pathlib.Path(f"/proc/{program.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return int(fields[11]) + int(fields[12])
 
 
 def _counting(output):

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import os
 import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -58,6 +59,20 @@ class Program:
 
     def threads(self):
         return os.listdir(f"/proc/{self.process.pid}/task")
+
+    def stat(self, number):
+        """A field of /proc/PID/stat by its number in proc(5)."""
+        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return int(fields[number - 3])
+
+    def cpu_ticks(self):
+        """User and system time so far, in ticks of the kernel's (100 a second)."""
+        return self.stat(14) + self.stat(15)
+
+    def memory_bytes(self, kind):
+        """Memory of a kind that smaps_rollup knows: Anonymous, or Pss, the program's own share."""
+        text = pathlib.Path(f"/proc/{self.process.pid}/smaps_rollup").read_text()
+        return 1024 * int(re.search(rf"^{kind}: +(\d+) kB$", text, re.M)[1])
 
     def terminate(self):
         """SIGTERM, and the exit code."""

@@ -9,43 +9,16 @@ import time
 
 import pytest
 
-from events import eventually
+from costs import settled
 from programs import GET, PATIENCE_SECONDS, Connection, ask, echo
 
 #: What the program may take with 10,000 idle connections, and what each may add. A task of its own would add 3 KB.
-IDLE_KIB_MAX = 24 * 1024
+IDLE_BYTES_MAX = 24 << 20
 IDLE_BYTES_EACH_MAX = 1_000
 
 HALVES = [b"", b"G", b"GET / HTTP/1.1\r\nHost: a\r\nX",
           b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9999\r\n\r\nabc",
           b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nfff\r\nabc"]
-
-
-def cpu_ticks(program):
-    """User and system time used so far, in clock ticks (100 a second): proc(5), stat, fields 14 and 15."""
-    fields = pathlib.Path(f"/proc/{program.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return int(fields[11]) + int(fields[12])
-
-
-def settled_ticks(program):
-    """The same, once it does not grow any more: those over the ceiling have been answered."""
-    last = None
-
-    def find():
-        nonlocal last
-        time.sleep(0.3)
-        previous, last = last, cpu_ticks(program)
-        return last == previous and (last,)
-
-    return eventually(find, "a quiet program")[0]
-
-
-def proportional_kib(program):
-    """Memory that is the program's own share (PSS)."""
-    for line in pathlib.Path(f"/proc/{program.process.pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1])
-    raise AssertionError("smaps_rollup has no Pss")
 
 
 def descriptors(program):
@@ -104,9 +77,9 @@ def test_descriptors_used_up_by_500_clients_are_survived(start, limit):
             for number, client in enumerate(clients):
                 with contextlib.suppress(OSError):
                     client.send(HALVES[number % len(HALVES)])
-            used = settled_ticks(program)
+            used = settled(program.cpu_ticks)  # Those over the ceiling have been answered.
             time.sleep(2)
-            used = cpu_ticks(program) - used
+            used = program.cpu_ticks() - used
             assert program.process.poll() is None, program.stderr()
             # A loop that spins would use some 200 of them.
             assert used < 40, f"{used} ticks of CPU while it could do nothing"
@@ -181,7 +154,7 @@ def test_10000_idle_connections_cost_little(start, kind):
         program = start("echo-server",
                         preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard)))
         serves_fully(program)
-        before = proportional_kib(program)
+        before = program.memory_bytes("Pss")
         held = []
         try:
             for _ in range(count):
@@ -193,11 +166,11 @@ def test_10000_idle_connections_cost_little(start, kind):
                     connection.sendall(b"G")
                 held.append(connection)
             assert ask(program.port, GET)[0] == 200
-            after = proportional_kib(program)
-            print(f"{count} {kind}: {before} KiB before, {after} KiB with them, "
-                  f"{(after - before) * 1024 // count} bytes each")
-            assert after < IDLE_KIB_MAX
-            assert (after - before) * 1024 / count < IDLE_BYTES_EACH_MAX
+            after = program.memory_bytes("Pss")
+            print(f"{count} {kind}: {before >> 10} KiB before, {after >> 10} KiB with them, "
+                  f"{(after - before) // count} bytes each")
+            assert after < IDLE_BYTES_MAX
+            assert (after - before) / count < IDLE_BYTES_EACH_MAX
             assert descriptors(program) > count
         finally:
             for connection in held:

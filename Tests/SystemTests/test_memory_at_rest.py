@@ -6,7 +6,7 @@ import re
 import threading
 
 import events
-from costs import anonymous_bytes, exchange, settled
+from costs import exchange, settled
 from events import eventually
 from programs import Connection
 
@@ -14,9 +14,8 @@ PAGE = 4_096
 
 
 def faults(program):
-    """Pages that were mapped because they were touched: proc(5), stat, field 10."""
-    fields = pathlib.Path(f"/proc/{program.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return int(fields[7])
+    """Pages that were mapped because they were touched."""
+    return program.stat(10)
 
 
 def share_of_code(program):
@@ -76,9 +75,9 @@ def test_memory_of_a_large_event_stays_for_the_next_one(start, cloud):
 
 def test_memory_of_large_events_is_given_back_at_rest(start, cloud):
     program = started(start, cloud)
-    before = settled(lambda: anonymous_bytes(program))
+    before = settled(lambda: program.memory_bytes("Anonymous"))
     with Connection(program.port) as connection:
         for number in range(6):
             exchange(connection, large(number, 1 + number))
-        eventually(lambda: anonymous_bytes(program) < before + (512 << 10), "memory is given back")
+        eventually(lambda: program.memory_bytes("Anonymous") < before + (512 << 10), "memory is given back")
         exchange(connection, large(100, 1))
