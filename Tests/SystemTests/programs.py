@@ -88,6 +88,22 @@ class Program:
         self.log.close()
 
 
+@contextlib.contextmanager
+def starting(directory):
+    """Yields what starts programs, and ends them afterwards, whatever became of them."""
+    running = []
+
+    def start(name, *arguments, environment=None, wait=True, **options):
+        running.append(Program(name, arguments, environment, log_directory=directory, **options))
+        return running[-1].wait_until_listening() if wait else running[-1]
+
+    try:
+        yield start
+    finally:
+        for program in reversed(running):
+            program.close()
+
+
 def run(*arguments, environment=None):
     """What the shipped program said, once it has ended by itself."""
     return subprocess.run([PROGRAM, *arguments], env=environment or {}, capture_output=True, text=True,

@@ -9,7 +9,7 @@ import pytest
 
 from cloud import LocalCloud, event_handler
 from events import check_handled_once, errors_about, eventually, heartbeat, log, push, question, request, rows_of
-from programs import PATIENCE_SECONDS, Connection, Program, free_port
+from programs import PATIENCE_SECONDS, Connection, free_port, starting
 from upstreams import CREATE, GKE, calls_of, start_warm
 
 
@@ -43,20 +43,9 @@ def at_once(port, events):
 def aging(tmp_path_factory):
     """A cloud and a handler whose first token is refreshed from its eleventh second on: started early, used last."""
     directory = tmp_path_factory.mktemp("aging")
-    cloud = LocalCloud(directory)
-    programs = []
-
-    def start_program(name, *arguments, environment=None):
-        programs.append(Program(name, arguments, environment, log_directory=directory))
-        return programs[-1].wait_until_listening()
-
-    try:
+    with contextlib.closing(LocalCloud(directory)) as cloud, starting(directory) as start:
         cloud.post("/tokens", {"expiresInSeconds": 120})
-        yield cloud, event_handler(start_program, cloud, GOOGLE_CLOUD_PROJECT="demo-project")
-    finally:
-        for program in programs:
-            program.close()
-        cloud.close()
+        yield cloud, event_handler(start, cloud, GOOGLE_CLOUD_PROJECT="demo-project")
 
 
 def test_one_question_twenty_times_at_once_becomes_one_job(start, shared, aging):

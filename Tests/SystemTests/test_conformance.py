@@ -6,7 +6,7 @@ from conformance_cases import (
     BAD, BODIES_ACCEPTED, CHUNKED, CHUNKS_REFUSED, CLOSING, CODINGS_REFUSED, EXPECTATIONS_REFUSED, FIELDS_ACCEPTED,
     FIELDS_REFUSED, GET, HOSTS_ACCEPTED, HOSTS_REFUSED, LENGTHS_REFUSED, LENGTHS_TOO_LARGE, METHODS_ACCEPTED, POST,
     REQUEST_LINES_REFUSED, STAYING, TARGETS_ACCEPTED, TARGETS_REFUSED, VERSIONS_REFUSED)
-from programs import Connection, Program, echo
+from programs import Connection, echo, starting
 
 NEXT = b"GET /next HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -14,13 +14,10 @@ NEXT = b"GET /next HTTP/1.1\r\nHost: a\r\n\r\n"
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     """The echo server, which tells how it has read the request line."""
-    program = Program("echo-server", environment={"ECHO_REQUEST_LINE": "1"},
-                      log_directory=tmp_path_factory.mktemp("echo"))
-    try:
-        yield program.wait_until_listening()
-        assert program.process.poll() is None, "the server died"
-    finally:
-        program.close()
+    with starting(tmp_path_factory.mktemp("echo")) as start:
+        server = start("echo-server", environment={"ECHO_REQUEST_LINE": "1"})
+        yield server
+        assert server.terminate() == 0, server.stderr()
 
 
 def refused(server, text, statuses):

@@ -13,7 +13,7 @@ import h11
 import httptools
 import pytest
 
-from programs import PATIENCE_SECONDS, Program, echo
+from programs import PATIENCE_SECONDS, echo, starting
 
 STREAMS = 40_000
 SEED = 20260101
@@ -275,13 +275,10 @@ def explanation(stream, reason, h11_accepts):
 
 @pytest.fixture(scope="module")
 def port(tmp_path_factory):
-    program = Program("echo-server", environment={"ECHO_REQUEST_LINE": "1"},
-                      log_directory=tmp_path_factory.mktemp("echo"))
-    try:
-        yield program.wait_until_listening().port
-        assert program.process.poll() is None, "the server died"
-    finally:
-        program.close()
+    with starting(tmp_path_factory.mktemp("echo")) as start:
+        server = start("echo-server", environment={"ECHO_REQUEST_LINE": "1"})
+        yield server.port
+        assert server.terminate() == 0, server.stderr()
 
 
 def streams():

@@ -2,6 +2,7 @@
 how often it was tried, what came of it, and what is logged."""
 
 import concurrent.futures
+import contextlib
 import signal
 import time
 
@@ -9,7 +10,7 @@ import pytest
 
 from cloud import LocalCloud, event_handler
 from events import check_handled_once, errors_about, eventually, heartbeat, jobs_of, log, push, request
-from programs import Connection, Program
+from programs import Connection, starting
 from upstreams import (BIGQUERY, STATUSES, UPSTREAMS, calls_of, check_failure_is_logged_once, check_recovery,
                        errors_about_message, next_index, start_for, start_warm)
 
@@ -166,22 +167,14 @@ def test_an_upstream_that_hangs_costs_no_more_than_the_events_time(tmp_path):
 
 def hang(directory, upstream):
     directory.mkdir()
-    cloud = LocalCloud(directory)
-    programs = []
-
-    def start_program(name, *arguments, environment=None):
-        programs.append(Program(name, arguments, environment, log_directory=directory))
-        return programs[-1].wait_until_listening()
-
-    try:
+    with contextlib.closing(LocalCloud(directory)) as cloud, starting(directory) as start:
         fault = upstream.fault(end="hang", effect=False)
         if upstream.line_of_cold_failure:
             cloud.post("/faults", fault)
             event, since = upstream.event(1), 0
-            program = event_handler(start_program, cloud, CLOUD_RUN_TIMEOUT_SECONDS="10",
-                                    GOOGLE_CLOUD_PROJECT="demo-project")
+            program = event_handler(start, cloud, CLOUD_RUN_TIMEOUT_SECONDS="10", GOOGLE_CLOUD_PROJECT="demo-project")
         else:
-            program, event = start_for(start_program, cloud, upstream, fault)
+            program, event = start_for(start, cloud, upstream, fault)
             since = next_index(cloud)
         assert push(program.port, event)[0] == 503
         assert len(errors_about(program, event) or errors_about_message(program, event)) == 1
@@ -195,7 +188,3 @@ def hang(directory, upstream):
             after = calls_of(cloud, upstream, since)
             assert not [call for call in after[len(sent):] if event.uuid in call["body"]]
         check_recovery(cloud, program, event, upstream)
-    finally:
-        for program in programs:
-            program.close()
-        cloud.close()
