@@ -24,12 +24,21 @@ ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @contextlib.contextmanager
+def started(environment, stderr, arguments=("event-handler",), stdout=subprocess.DEVNULL):
+    """A program whose standard error is a descriptor of ours."""
+    process = subprocess.Popen([PROGRAM, *arguments], env=environment, stdin=subprocess.DEVNULL, stdout=stdout,
+                               stderr=stderr)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait(PATIENCE_SECONDS)
+
+
+@contextlib.contextmanager
 def on_a_terminal(arguments, environment):
     """A program whose standard output and error are a terminal; yields it and what reads the terminal."""
     reading, writing = pty.openpty()
-    process = subprocess.Popen([PROGRAM, *arguments], env=environment, stdin=subprocess.DEVNULL,
-                               stdout=writing, stderr=writing)
-    os.close(writing)
     text = bytearray()
 
     def read_until(wanted):
@@ -46,25 +55,22 @@ def on_a_terminal(arguments, environment):
         return text.decode()
 
     try:
-        yield process, read_until
+        with started(environment, writing, arguments, writing) as process:
+            os.close(writing)
+            yield process, read_until
     finally:
-        if process.poll() is None:
-            process.kill()
-        process.wait(PATIENCE_SECONDS)
         os.close(reading)
 
 
-def handler_on_a_terminal(cloud, **variables):
-    port = free_port()
-    environment = {**cloud.environment("event-handler"), "HOST": "127.0.0.1", "PORT": str(port), **variables}
-    return port, on_a_terminal(["event-handler"], environment)
+def environment_of(cloud, port, **variables):
+    return {**cloud.environment("event-handler"), "HOST": "127.0.0.1", "PORT": str(port), **variables}
 
 
 @pytest.mark.parametrize("variables, is_coloured", [
     ({}, True), ({"NO_COLOR": ""}, True), ({"NO_COLOR": "1"}, False)])
 def test_a_terminal_gets_readable_lines(cloud, variables, is_coloured):
-    port, terminal = handler_on_a_terminal(cloud, **variables)
-    with terminal as (process, read_until):
+    port = free_port()
+    with on_a_terminal(["event-handler"], environment_of(cloud, port, **variables)) as (process, read_until):
         read_until("listening")
         assert push(port, heartbeat(1, sender="\x1b[31mred\r\n"))[0] == 200
         assert push(port, b"{")[0] == 400
@@ -147,28 +153,17 @@ def test_an_event_that_cannot_be_read_has_its_time_too(start, cloud):
     assert {"parse_ms", "ms"} <= line.keys() and "store_ms" not in line
 
 
-def started(environment, stderr):
-    """An event handler whose standard error is a descriptor of ours."""
-    return subprocess.Popen([PROGRAM, "event-handler"], env=environment, stderr=stderr,
-                            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-
-
 def test_a_terminal_that_nobody_reads_stops_no_event(cloud):
     reading, writing = pty.openpty()
     port = free_port()
-    environment = {**cloud.environment("event-handler"), "HOST": "127.0.0.1", "PORT": str(port)}
-    process = started(environment, writing)
-    try:
+    with started(environment_of(cloud, port), writing) as process:
         os.close(writing)
         assert b"listening" in os.read(reading, 65_536)
         # A terminal holds a few KiB.
         assert [push(port, heartbeat(number))[0] for number in range(300)] == [200] * 300
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE_SECONDS) == 0
-    finally:
-        process.kill()
-        process.wait(PATIENCE_SECONDS)
-        os.close(reading)
+    os.close(reading)
 
 
 def test_a_log_file_that_may_not_grow_any_more_stops_no_event(start, cloud):
@@ -180,40 +175,38 @@ def test_a_log_file_that_may_not_grow_any_more_stops_no_event(start, cloud):
     assert len(program.stderr()) == 2_048
 
 
-def full_pipe():
-    """Both ends of a pipe that takes nothing any more."""
-    reading, writing = os.pipe()
-    os.set_blocking(writing, False)
+def fill(pipe):
+    """Writes until it takes nothing any more."""
+    os.set_blocking(pipe, False)
     with contextlib.suppress(BlockingIOError):
         while True:
-            os.write(writing, bytes(4_096))
-    os.set_blocking(writing, True)
-    return reading, writing
+            os.write(pipe, bytes(4_096))
 
 
 def test_what_is_wrong_at_the_start_is_no_reason_to_stay():
     """Nobody reads why it does not begin: a signal ends it; nobody is left to: it ends with its status."""
-    reading, writing = full_pipe()
-    process = started({"PORT": "x"}, writing)
-    status = pathlib.Path(f"/proc/{process.pid}/status")
-    eventually(lambda: "State:\tS" in status.read_text(), "it waits for a reader")
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(PATIENCE_SECONDS) == -signal.SIGTERM
+    reading, writing = os.pipe()
+    fill(writing)
+    os.set_blocking(writing, True)
+    with started({"PORT": "x"}, writing) as process:
+        status = pathlib.Path(f"/proc/{process.pid}/status")
+        eventually(lambda: "State:\tS" in status.read_text(), "it waits for a reader")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE_SECONDS) == -signal.SIGTERM
     os.close(reading)
-    assert started({"PORT": "x"}, writing).wait(PATIENCE_SECONDS) == 78
+    with started({"PORT": "x"}, writing) as process:
+        assert process.wait(PATIENCE_SECONDS) == 78
     os.close(writing)
 
 
 def test_a_full_or_closed_standard_error_stops_no_event(cloud):
     reading, writing = os.pipe()
     port = free_port()
-    environment = {**cloud.environment("event-handler"), "HOST": "127.0.0.1", "PORT": str(port)}
-    process = started(environment, writing)
-    try:
+    with started(environment_of(cloud, port), writing) as process:
         os.close(writing)
         assert json.loads(os.read(reading, 65_536).splitlines()[0])["message"] == "listening"
         # Nobody reads: 64 KiB of the pipe and the buffer behind it are full long before the last event.
-        bad = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Type: application/json\r\n\r\n{"
+        bad = request(b"{")
         with Connection(port) as connection:
             for _ in range(3_000):
                 connection.send(bad)
@@ -225,10 +218,6 @@ def test_a_full_or_closed_standard_error_stops_no_event(cloud):
         assert push(port, heartbeat(1))[0] == 200
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE_SECONDS) == 0
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait(PATIENCE_SECONDS)
 
 
 @pytest.mark.parametrize("number", [signal.SIGILL, signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE,
@@ -280,24 +269,14 @@ def test_a_standard_descriptor_that_the_starter_closed_becomes_nobodys_connectio
 def test_a_crash_with_a_full_or_closed_standard_error_ends_all_the_same(cloud):
     for is_closed in [False, True]:
         reading, writing = os.pipe()
-        environment = {**cloud.environment("event-handler"), "HOST": "127.0.0.1", "PORT": str(free_port())}
-        process = subprocess.Popen([PROGRAM, "event-handler"], env=environment, stderr=writing,
-                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-        try:
+        with started(environment_of(cloud, free_port()), writing) as process:
             assert b"listening" in os.read(reading, 65_536)
             if is_closed:
                 os.close(reading)
             else:
-                os.set_blocking(writing, False)
-                with contextlib.suppress(BlockingIOError):
-                    while True:
-                        os.write(writing, bytes(4096))
+                fill(writing)
             process.send_signal(signal.SIGSEGV)
             assert process.wait(PATIENCE_SECONDS) == -signal.SIGSEGV
-        finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait(PATIENCE_SECONDS)
-            os.close(writing)
-            if not is_closed:
-                os.close(reading)
+        os.close(writing)
+        if not is_closed:
+            os.close(reading)
