@@ -94,11 +94,10 @@ def test_descriptors_used_up_by_500_clients_are_survived(start, limit):
 
 def test_a_client_over_the_ceiling_is_told_so_while_the_others_are_served(start):
     program = start("echo-server", preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64)))
-    kept = []
-    statuses = []
-    try:
+    kept, statuses = [], []
+    with contextlib.ExitStack() as stack:
         for _ in range(60):
-            connection = Connection(program.port)
+            connection = stack.enter_context(Connection(program.port))
             kept.append(connection)
             connection.send(GET)
             with contextlib.suppress(BrokenPipeError):
@@ -111,9 +110,6 @@ def test_a_client_over_the_ceiling_is_told_so_while_the_others_are_served(start)
             if status == 200:
                 connection.send(GET)
                 assert connection.read_response()[0] == 200
-    finally:
-        for connection in kept:
-            connection.close()
     serves_fully(program)
 
 
@@ -121,11 +117,10 @@ def test_1000_half_open_and_dripping_connections_leave_a_good_client_alone(start
     with many_descriptors(1_000):
         program = start("echo-server")
         held = []
-        try:
+        with contextlib.ExitStack() as stack:
             for number in range(1_000):
-                connection = Connection(program.port)
-                connection.send(HALVES[number % len(HALVES)])
-                held.append(connection)
+                held.append(stack.enter_context(Connection(program.port)))
+                held[-1].send(HALVES[number % len(HALVES)])
             with Connection(program.port) as good:
                 body = b"x" * 3_000
                 request = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body) + body
@@ -138,9 +133,6 @@ def test_1000_half_open_and_dripping_connections_leave_a_good_client_alone(start
                                 held[other].send(b"a")
             assert ask(program.port, GET)[0] == 200
             assert len(program.threads()) == 1
-        finally:
-            for connection in held:
-                connection.close()
         serves_fully(program)
 
 
@@ -155,16 +147,15 @@ def test_10000_idle_connections_cost_little(start, kind):
                         preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard)))
         serves_fully(program)
         before = program.memory_bytes("Pss")
-        held = []
-        try:
+        with contextlib.ExitStack() as held:
             for _ in range(count):
-                connection = socket.create_connection(("127.0.0.1", program.port), PATIENCE_SECONDS)
+                address = "127.0.0.1", program.port
+                connection = held.enter_context(socket.create_connection(address, PATIENCE_SECONDS))
                 if kind == "used":
                     connection.sendall(GET)
                     assert connection.recv(4_096).startswith(b"HTTP/1.1 200")
                 elif kind != "unused":
                     connection.sendall(b"G")
-                held.append(connection)
             assert ask(program.port, GET)[0] == 200
             after = program.memory_bytes("Pss")
             print(f"{count} {kind}: {before >> 10} KiB before, {after >> 10} KiB with them, "
@@ -172,7 +163,4 @@ def test_10000_idle_connections_cost_little(start, kind):
             assert after < IDLE_BYTES_MAX
             assert (after - before) / count < IDLE_BYTES_EACH_MAX
             assert descriptors(program) > count
-        finally:
-            for connection in held:
-                connection.close()
         serves_fully(program)

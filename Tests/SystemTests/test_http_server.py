@@ -1,5 +1,6 @@
 """The HTTP server as its peers see it: raw bytes against the real echo-server (RFC 9110, RFC 9112)."""
 
+import contextlib
 import random
 
 import pytest
@@ -223,24 +224,17 @@ def test_the_largest_body_is_taken_by_length_and_in_chunks(echo_server):
 
 def test_connections_that_say_nothing_or_half_a_request_are_no_error(echo_server):
     for data in (b"", b"GET", GET[:-2], b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc"):
-        connection = Connection(echo_server.port)
-        connection.send(data)
-        connection.close()
+        with Connection(echo_server.port) as connection:
+            connection.send(data)
     assert ask(echo_server.port, GET)[0] == 200
 
 
 def test_clients_that_hold_half_requests_leave_a_good_client_alone(echo_server):
-    held = []
-    try:
+    with contextlib.ExitStack() as held:
         for number in range(300):
-            connection = Connection(echo_server.port)
-            connection.send(GET[: number % len(GET)])
-            held.append(connection)
+            held.enter_context(Connection(echo_server.port)).send(GET[: number % len(GET)])
         for _ in range(100):
             assert ask(echo_server.port, GET)[0] == 200
-    finally:
-        for connection in held:
-            connection.close()
 
 
 def test_each_answer_says_when_it_was_made(echo_server):

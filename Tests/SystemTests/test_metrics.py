@@ -209,17 +209,13 @@ def test_a_metrics_port_that_is_taken_is_exit_71(handler, cloud):
 def test_who_opens_many_connections_to_the_metrics_takes_none_from_the_events(start, cloud):
     port = free_port()
     program = event_handler(start, cloud, METRICS_PORT=str(port))
-    held, refused = [], 0
-    try:
+    refused = 0
+    with contextlib.ExitStack() as held:
         for _ in range(40):
-            connection = Connection(port)
-            held.append(connection)
-            connection.send(b"GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n")
+            connection = held.enter_context(Connection(port))
+            connection.send(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n")
             with contextlib.suppress(ConnectionError):
                 answer = connection.read_response()
                 refused += answer is None or answer[0] == 503
         assert refused == 40 - 16
         assert get(program.port, "/health")[0] == 200
-    finally:
-        for connection in held:
-            connection.close()
