@@ -101,9 +101,9 @@ def eventually(find, what):
     raise AssertionError(f"waited in vain for {what}")
 
 
-def log(program):
-    """What a program has logged so far."""
-    return log_lines(program.stderr())
+def log(program, severity=None):
+    """What a program has logged so far, of one severity or of all."""
+    return [line for line in log_lines(program.stderr()) if severity in (None, line["severity"])]
 
 
 def log_lines(stderr):
@@ -125,7 +125,7 @@ def without_duplicates(pairs):
 
 
 def errors_about(program, event):
-    return [line for line in log(program) if line["severity"] == "ERROR" and line.get("event") == event.uuid]
+    return [line for line in log(program, "ERROR") if line.get("event") == event.uuid]
 
 
 def rows_of(cloud, event):

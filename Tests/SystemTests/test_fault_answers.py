@@ -80,7 +80,7 @@ def test_409_of_another_events_job_is_done_with_a_warning_that_names_both(start,
     assert [push(program.port, event)[0] for event in (first, second)] == [200, 200]
     check_handled_once(shared, first)
     assert rows_of(shared, second) and len(jobs_of(shared, second)) == 1
-    [line] = [line for line in log(program) if line["severity"] == "WARNING"]
+    [line] = log(program, "WARNING")
     assert (line["event"], line["owner"], line["job"]) == (second.uuid, first.uuid, first.job)
     assert not messages_on(shared, "services"), "the asker of the first question is not told"
 
@@ -101,7 +101,7 @@ def test_409_whose_job_is_nothing_readable_is_nobodys(start, shared, body):
     shared.post("/faults", GET.fault(status=200, body=body, count=1))
     assert [push(program.port, event)[0] for _ in range(2)] == [503, 200]
     check_handled_once(shared, event)
-    assert not [line for line in log(program) if line["severity"] == "WARNING"]
+    assert not log(program, "WARNING")
 
 
 def test_409_whose_job_may_not_be_read_is_done(start, shared):

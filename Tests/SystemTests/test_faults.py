@@ -93,7 +93,7 @@ def test_one_broken_answer_is_made_good_within_the_event(start, shared, upstream
         assert shared.get("/counts")["messages.published"] == requests
     else:
         check_handled_once(shared, event)
-        assert not [line for line in log(program) if line["severity"] == "ERROR"]
+        assert not log(program, "ERROR")
 
 
 #: Trouble that does not end: requests of one call in all. An attempt on a kept connection that fails before any byte

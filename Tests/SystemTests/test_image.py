@@ -10,6 +10,7 @@ import tarfile
 
 import pytest
 
+from events import log_lines
 from programs import PATIENCE_SECONDS, ROOT
 
 
@@ -154,5 +155,5 @@ def test_both_functions_run_in_it_locked_in(image, tmp_path):
             assert status["Uid"].split() == status["Gid"].split() == ["65532"] * 4
             assert status["CapBnd"] == "0" * 16
     assert report["exits"] == [0, 0]
-    lines = [json.loads(line) for line in report["log"].splitlines()]
+    lines = log_lines(report["log"])
     assert not [line for line in lines if line["severity"] not in ("INFO", "DEBUG")], lines

@@ -16,8 +16,7 @@ import time
 import pytest
 
 from cloud import event_handler
-from events import (Event, cancellation, check_handled_once, eventually, heartbeat, log, push, question,
-                    request)
+from events import cancellation, check_handled_once, eventually, heartbeat, log, push, question, request
 from programs import PATIENCE_SECONDS, PROGRAM, Connection, ask, free_port
 
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
@@ -146,10 +145,8 @@ def test_a_line_of_a_traced_request_names_the_trace_in_the_project_that_the_meta
 
 def test_an_event_that_cannot_be_read_has_its_time_too(start, cloud):
     program = event_handler(start, cloud)
-    broken = heartbeat(1)
-    broken.attributes["datetime"] = 5
-    assert push(program.port, broken)[0] == 400
-    line, = [line for line in log(program) if line["severity"] == "ERROR"]
+    assert push(program.port, heartbeat(1, datetime=5))[0] == 400
+    [line] = log(program, "ERROR")
     assert {"parse_ms", "ms"} <= line.keys() and "store_ms" not in line
 
 
@@ -258,8 +255,7 @@ def test_a_standard_descriptor_that_the_starter_closed_becomes_nobodys_connectio
     events = [heartbeat(1), question(2)]
     for event in events:
         assert push(program.port, event)[0] == 200
-    bad = Event(3, "heartbeat", datetime=5)
-    assert push(program.port, bad)[0] == 400
+    assert push(program.port, heartbeat(3, datetime=5))[0] == 400
     for event in events:
         check_handled_once(shared, event)
     assert program.terminate() == 0

@@ -1,7 +1,6 @@
 """METRICS_PORT, read by Prometheus's own parser."""
 
 import contextlib
-import json
 import re
 import resource
 import signal
@@ -10,7 +9,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from cloud import event_handler, look_up, service_registry
-from events import Event, eventually, heartbeat, push, question, request
+from events import Event, eventually, heartbeat, log, push, question, request
 from programs import ROOT, Connection, ask, free_port, get, run
 
 
@@ -194,8 +193,7 @@ def test_metrics_are_only_on_their_own_listener(handler):
 
 def test_without_the_variable_there_is_no_second_listener(start, cloud):
     program = event_handler(start, cloud)
-    lines = [json.loads(line) for line in program.stderr().splitlines()]
-    assert ["metrics_port" in line for line in lines if line["message"] == "listening"] == [False]
+    assert ["metrics_port" in line for line in log(program) if line["message"] == "listening"] == [False]
 
 
 def test_a_metrics_port_that_is_taken_is_exit_71(handler, cloud):

@@ -16,8 +16,8 @@ import pytest
 import clients
 from clients import PROJECT, SDK, TOPIC, PubSubEmulator
 from cloud import event_handler, service_registry
+from events import Event, heartbeat, log, question
 from programs import PATIENCE_SECONDS
-from events import Event, heartbeat, question
 
 pytestmark = pytest.mark.clients
 
@@ -263,8 +263,7 @@ def test_pubsub_gives_up_what_is_refused_and_delivers_the_rest(start, cloud, emu
     assert message["data"] == refused["data"]
     assert message["attributes"]["a"] == "b"
     assert message["attributes"]["CloudPubSubDeadLetterSourceDeliveryCount"] == "5"
-    errors = [line for line in handler.stderr().splitlines() if json.loads(line)["severity"] == "ERROR"]
-    assert len(errors) == 5
+    assert len(log(handler, "ERROR")) == 5
     assert len(rows(cloud)) == 1
 
 
@@ -285,5 +284,4 @@ def test_a_dead_letter_topic_of_ours_takes_it_at_the_first_delivery(start, cloud
     # The next message comes, so the first one was acknowledged: they are delivered in order.
     emulator.publish(as_message(heartbeat(1, uuid="next")) | {"orderingKey": "k"})
     assert wait_for_row(cloud, "heartbeat")["uuid"] == "next"
-    errors = [line for line in handler.stderr().splitlines() if json.loads(line)["severity"] == "ERROR"]
-    assert len(errors) == 1
+    assert len(log(handler, "ERROR")) == 1

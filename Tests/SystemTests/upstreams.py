@@ -138,8 +138,7 @@ def check_failure_is_logged_once(program, event, upstream, status, attempts):
 
 def errors_about_message(program, event):
     """What is no event has no uuid: it is named by its message."""
-    return [line for line in log(program)
-            if line["severity"] == "ERROR" and line.get("message_id") == str(event.number)]
+    return [line for line in log(program, "ERROR") if line.get("message_id") == str(event.number)]
 
 
 def check_recovery(cloud, program, event, upstream):
