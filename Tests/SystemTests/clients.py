@@ -15,12 +15,12 @@ import urllib.request
 
 import pytest
 
+from events import TOPIC
 from programs import PATIENCE_SECONDS, ROOT, free_port
 
 ENVIRONMENT = ROOT / ".build/venv-clients"
 SDK = pathlib.Path(__file__).resolve().parent / "sdk"
 PROJECT = "demo-project"
-TOPIC = "main.octue.twined.services"
 
 
 def require(*programs):

@@ -7,6 +7,7 @@ import time
 from programs import PATIENCE_SECONDS, ask
 
 TOPIC = "main.octue.twined.services"
+SUBSCRIPTION = "projects/demo-project/subscriptions/events"
 DEAD_LETTERS = "main.octue.twined.dead-letters"
 #: What one line of the log may hold (docs/LIMITS.md).
 LOG_LINE_BYTES_MAX = 16_384
@@ -48,8 +49,12 @@ class Event:
         return self.raw or json.dumps(self.content, ensure_ascii=False).encode()
 
     def body(self):
-        return json.dumps({"subscription": "projects/demo-project/subscriptions/events",
-                           "message": self.message()}).encode()
+        return pushed(self.message())
+
+
+def pushed(message):
+    """The body of a message's push."""
+    return json.dumps({"subscription": SUBSCRIPTION, "message": message}).encode()
 
 
 def heartbeat(number, **attributes):

@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from cloud import check
+from events import DEAD_LETTERS, TOPIC
 from programs import PATIENCE_SECONDS, PROGRAM, run
 
 
@@ -28,11 +29,11 @@ def failures(cloud, function, **variables):
             if finding["state"] == "failed"}
 
 
-DEAD_LETTERS = {"DEAD_LETTER_TOPIC_NAME": "main.octue.twined.dead-letters"}
+WITH_DEAD_LETTERS = {"DEAD_LETTER_TOPIC_NAME": DEAD_LETTERS}
 
 
 def test_where_nothing_is_wrong_every_line_is_ok_and_nothing_is_changed(cloud):
-    for function, variables in [("event-handler", DEAD_LETTERS), ("service-registry", {})]:
+    for function, variables in [("event-handler", WITH_DEAD_LETTERS), ("service-registry", {})]:
         result = check(cloud, function, **variables)
         assert (result.returncode, result.stderr) == (0, ""), result.stdout
         assert all(line.startswith("ok ") for line in result.stdout.splitlines())
@@ -46,7 +47,7 @@ def test_where_nothing_is_wrong_every_line_is_ok_and_nothing_is_changed(cloud):
 
 
 def test_everything_that_an_event_needs_is_looked_at(cloud):
-    assert list(findings(cloud, "event-handler", **DEAD_LETTERS)) == [
+    assert list(findings(cloud, "event-handler", **WITH_DEAD_LETTERS)) == [
         "settings", "access token", "bigquery table", "storing events", "gke cluster", "kubernetes create",
         "kubernetes get", "kubernetes delete", "namespace", "service account", "kueue", "local queue", "network topic",
         "dead-letter topic"]
@@ -62,7 +63,7 @@ def test_everything_that_an_event_needs_is_looked_at(cloud):
 ])
 def test_a_missing_permission_is_answered_with_its_role(cloud, function, permission, line, role):
     cloud.post("/settings", {"deniedPermissions": [permission]})
-    failed = failures(cloud, function, **(DEAD_LETTERS if function == "event-handler" else {}))
+    failed = failures(cloud, function, **(WITH_DEAD_LETTERS if function == "event-handler" else {}))
     assert permission in failed[line]["detail"]
     assert role in failed[line]["remedy"]
     assert failed[line]["subject"] in failed[line]["remedy"]
@@ -83,7 +84,7 @@ def test_a_403_is_answered_with_the_role(cloud, service, function, line, role):
 def test_a_403_of_pubsub_or_the_cluster_is_answered_with_the_role_for_each_thing_that_needs_it(cloud):
     for service in ["pubsub", "kubernetes"]:
         cloud.post("/faults", {"service": service, "count": -1, "status": 403})
-    failed = failures(cloud, "event-handler", **DEAD_LETTERS)
+    failed = failures(cloud, "event-handler", **WITH_DEAD_LETTERS)
     assert set(failed) == {"kubernetes create", "kubernetes get", "kubernetes delete", "network topic",
                            "dead-letter topic"}
     for what, line in failed.items():
@@ -132,9 +133,9 @@ def test_an_object_that_may_not_be_read_is_no_failure(cloud):
 
 
 def test_missing_objects_of_google_are_named(cloud):
-    cloud.post("/settings", {"tables": [], "topics": ["projects/demo-project/topics/main.octue.twined.services"]})
+    cloud.post("/settings", {"tables": [], "topics": [f"projects/demo-project/topics/{TOPIC}"]})
     cloud.post("/cluster", {"exists": False})
-    failed = failures(cloud, "event-handler", **DEAD_LETTERS)
+    failed = failures(cloud, "event-handler", **WITH_DEAD_LETTERS)
     assert set(failed) == {"bigquery table", "gke cluster", "dead-letter topic"}
     for line in failed.values():
         assert line["subject"] in line["remedy"]

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from cloud import event_handler
-from events import Event, cancellation, heartbeat, push, question, request
+from events import DEAD_LETTERS, Event, cancellation, heartbeat, push, question, request
 from programs import ROOT, ask
 
 HEARTBEAT = heartbeat(1)
@@ -262,7 +262,7 @@ def test_the_metadata_server_gives_a_token_and_the_project(start, cloud):
 
 def test_a_ten_megabyte_message_of_pubsub_is_taken(start, cloud):
     """As much as Pub/Sub carries: base64 makes 13.4 MB of it, and the row is over BigQuery's limit."""
-    handler = event_handler(start, cloud, DEAD_LETTER_TOPIC_NAME="main.octue.twined.dead-letters")
+    handler = event_handler(start, cloud, DEAD_LETTER_TOPIC_NAME=DEAD_LETTERS)
     event = Event(1, "result", {"output_values": "\u00e9" * 4_700_000})
     assert 9_400_000 < len(event.data()) < 10_000_000
     assert push(handler.port, event)[0] == 200

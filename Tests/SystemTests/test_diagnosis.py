@@ -3,7 +3,7 @@
 import pytest
 
 from cloud import event_handler, look_up, service_registry
-from events import cancellation, eventually, heartbeat, log, push, question
+from events import DEAD_LETTERS, cancellation, eventually, heartbeat, log, push, question
 
 #: Nothing that passes by itself asks somebody to do something.
 SOON = {"CLOUD_RUN_TIMEOUT_SECONDS": "10"}
@@ -116,7 +116,7 @@ def test_without_a_metadata_server_the_credentials_are_at_fault_and_not_bigquery
 
 def test_a_dead_letter_that_cannot_be_published_says_both_what_is_wrong(start, cloud):
     cloud.post(*fault("pubsub", preset="google-forbidden"))
-    program = event_handler(start, cloud, DEAD_LETTER_TOPIC_NAME="main.octue.twined.dead-letters")
+    program = event_handler(start, cloud, DEAD_LETTER_TOPIC_NAME=DEAD_LETTERS)
     assert push(program.port, heartbeat(1, datetime=5))[0] == 503
     line = error(program)
     assert line["fault"] and "403" in line["reason"] and "roles/pubsub.publisher" in line["remedy"]

@@ -9,7 +9,7 @@ import pytest
 import clients
 from cloud import check, event_handler, service_registry
 from discovery import DOCUMENTS, Discovery
-from events import Event, heartbeat, push, question
+from events import DEAD_LETTERS, Event, heartbeat, push, question
 from recorded_cases import load_cases, send
 
 pytestmark = pytest.mark.clients
@@ -41,7 +41,7 @@ def documents():
 def run_everything(start, cloud):
     """Both functions over the recorded cases, every kind of event, what cannot be stored or run, and `check`."""
     cases, environment = load_cases()
-    variables = {**environment, "DEAD_LETTER_TOPIC_NAME": "main.octue.twined.dead-letters"}
+    variables = {**environment, "DEAD_LETTER_TOPIC_NAME": DEAD_LETTERS}
     ports = {"handle_event": event_handler(start, cloud, **variables).port,
              "handle_request": service_registry(start, cloud, **environment).port}
     # Whether a miss is the repository's is asked only while it has not been seen.

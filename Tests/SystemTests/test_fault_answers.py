@@ -2,7 +2,7 @@
 
 import pytest
 
-from events import (DEAD_LETTERS, Event, cancellation, check_handled_once, deliver, errors_about, eventually,
+from events import (DEAD_LETTERS, SUBSCRIPTION, Event, cancellation, check_handled_once, deliver, errors_about, eventually,
                     heartbeat, jobs_of, log, push, question, rows_of)
 from upstreams import (BIGQUERY, BY_NAME, CREATE, DELETE, GET, GKE, calls_of, check_failure_is_logged_once,
                        check_recovery, deliver_under, messages_on, start_warm)
@@ -33,7 +33,7 @@ def test_what_bigquery_will_never_take_goes_to_the_dead_letters(start, shared, p
     reason = letter["attributes"].pop("twined-dead-letter-reason")
     assert reason.startswith("BigQuery finds")
     assert letter["attributes"] == {
-        **event.attributes, "twined-dead-letter-subscription": "projects/demo-project/subscriptions/events",
+        **event.attributes, "twined-dead-letter-subscription": SUBSCRIPTION,
         "twined-dead-letter-message-id": "1"}
     assert not jobs_of(shared, event)
     assert [line["message"] for line in errors_about(program, event)] == [

@@ -14,14 +14,12 @@ import time
 import pytest
 
 import clients
-from clients import PROJECT, SDK, TOPIC, PubSubEmulator
+from clients import PROJECT, SDK, PubSubEmulator
 from cloud import event_handler, service_registry
-from events import Event, heartbeat, log, question
+from events import DEAD_LETTERS, TOPIC, Event, heartbeat, log, question
 from programs import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.clients
-
-DEAD_LETTERS = "main.octue.twined.dead-letters"
 
 #: What must come through unchanged: escapes, other scripts, numbers beyond a double, what a kubelet expands.
 INPUT_VALUES = {"text": "a/b \u00e9 \U0001f600 <&>\u2028", "shell": "$(COMPUTE_PROVIDER) $$ ${x} `y`",

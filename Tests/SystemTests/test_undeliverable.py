@@ -8,7 +8,7 @@ import uuid
 import pytest
 
 from cloud import event_handler
-from events import (DEAD_LETTERS, Event, deliver, errors_about, jobs_of, log, push, question,
+from events import (DEAD_LETTERS, SUBSCRIPTION, Event, deliver, errors_about, jobs_of, log, push, pushed, question,
                     rows_of)
 from upstreams import BIGQUERY, calls_of, deliver_under, errors_about_message, messages_on, start_warm
 
@@ -164,26 +164,25 @@ def test_that_the_asker_cannot_be_told_changes_nothing(start, shared, status, at
 
 # MARK: Dead letters
 
-def push_body(number, **members):
-    message = {"messageId": str(number), **members}
-    return json.dumps({"subscription": "projects/demo-project/subscriptions/events", "message": message}).encode()
+def push_body(**members):
+    return pushed({"messageId": "1", **members})
 
 
 GOOD = Event(1).message()
 
 #: Messages that can be no event: the body, and whether Pub/Sub could take them as they are.
 MALFORMED = {
-    "no data": (push_body(1, attributes=GOOD["attributes"]), True),
-    "data that is no JSON": (push_body(1, attributes=GOOD["attributes"], data="bm8="), True),
-    "data that is no object": (push_body(1, attributes=GOOD["attributes"], data="W10="), True),
-    "no kind": (push_body(1, attributes=GOOD["attributes"], data="e30="), True),
-    "a kind that is a number": (push_body(1, attributes=GOOD["attributes"], data="eyJraW5kIjoxfQ=="), True),
-    "no attributes": (push_body(1, data=GOOD["data"]), True),
-    "an attribute missing": (push_body(1, attributes={"uuid": "a"}, data=GOOD["data"], orderingKey="k"), True),
-    "data that is no base64": (push_body(1, attributes=GOOD["attributes"], data="!"), False),
-    "data that is a number": (push_body(1, attributes=GOOD["attributes"], data=1), False),
-    "an attribute that is a number": (push_body(1, attributes={"uuid": 1}, data=GOOD["data"]), False),
-    "attributes that are a list": (push_body(1, attributes=[], data=GOOD["data"]), False),
+    "no data": (push_body(attributes=GOOD["attributes"]), True),
+    "data that is no JSON": (push_body(attributes=GOOD["attributes"], data="bm8="), True),
+    "data that is no object": (push_body(attributes=GOOD["attributes"], data="W10="), True),
+    "no kind": (push_body(attributes=GOOD["attributes"], data="e30="), True),
+    "a kind that is a number": (push_body(attributes=GOOD["attributes"], data="eyJraW5kIjoxfQ=="), True),
+    "no attributes": (push_body(data=GOOD["data"]), True),
+    "an attribute missing": (push_body(attributes={"uuid": "a"}, data=GOOD["data"], orderingKey="k"), True),
+    "data that is no base64": (push_body(attributes=GOOD["attributes"], data="!"), False),
+    "data that is a number": (push_body(attributes=GOOD["attributes"], data=1), False),
+    "an attribute that is a number": (push_body(attributes={"uuid": 1}, data=GOOD["data"]), False),
+    "attributes that are a list": (push_body(attributes=[], data=GOOD["data"]), False),
 }
 
 
@@ -205,7 +204,7 @@ def test_a_message_that_is_no_event(start, shared, what, has_topic):
     [letter] = letters
     message = json.loads(body)["message"]
     ours = {"twined-dead-letter-reason": line["reason"], "twined-dead-letter-message-id": "1",
-            "twined-dead-letter-subscription": "projects/demo-project/subscriptions/events"}
+            "twined-dead-letter-subscription": SUBSCRIPTION}
     if is_publishable:
         assert letter["attributes"] == {**message.get("attributes", {}), **ours}
         assert letter["data"] == message.get("data", "")
@@ -219,7 +218,7 @@ def test_a_message_that_is_no_event(start, shared, what, has_topic):
     {f"a{number}": "" for number in range(98)}, {"googclient": "x"}, {"a": "x" * 1_025}, {"a" * 257: "x"}, {"": "x"}],
     ids=["98 attributes", "a reserved name", "a long value", "a long name", "an empty name"])
 def test_what_pubsub_cannot_take_at_all_is_refused(start, shared, attributes):
-    status, program = deliver_under(start, shared, push_body(1, attributes=attributes, data=GOOD["data"]),
+    status, program = deliver_under(start, shared, push_body(attributes=attributes, data=GOOD["data"]),
                                     DEAD_LETTER_TOPIC_NAME=DEAD_LETTERS)
     assert status == 400
     assert not shared.requests("pubsub")
