@@ -8,11 +8,11 @@ import time
 
 import pytest
 
-from cloud import LocalCloud, event_handler
+from cloud import LocalCloud
 from events import check_handled_once, errors_about, eventually, heartbeat, jobs_of, log, push, request
 from programs import Connection, starting
 from upstreams import (BIGQUERY, STATUSES, UPSTREAMS, calls_of, check_failure_is_logged_once, check_recovery,
-                       errors_about_message, next_index, start_for, start_warm)
+                       errors_about_message, next_index, start_cold, start_for, start_warm)
 
 
 @pytest.mark.parametrize("status", sorted([401, *STATUSES]))
@@ -131,8 +131,7 @@ def test_a_refused_connection_is_tried_again_until_the_listener_is_back(start, s
         upstream.prepare(shared, start_warm(start, shared).port, event)
     asked = shared.get("/counts").get("requests.container", 0)
     shared.post("/listeners", {"service": upstream.service, "open": False})
-    program = event_handler(start, shared, CLOUD_RUN_TIMEOUT_SECONDS="10", GOOGLE_CLOUD_PROJECT="demo-project",
-                            **upstream.variables)
+    program = start_cold(start, shared, **upstream.variables)
     if upstream.line_of_cold_failure:
         eventually(lambda: upstream.line_of_cold_failure in program.stderr(), "the warm-up's failure")
     assert push(program.port, event)[0] == 503
@@ -172,7 +171,7 @@ def hang(directory, upstream):
         if upstream.line_of_cold_failure:
             cloud.post("/faults", fault)
             event, since = upstream.event(1), 0
-            program = event_handler(start, cloud, CLOUD_RUN_TIMEOUT_SECONDS="10", GOOGLE_CLOUD_PROJECT="demo-project")
+            program = start_cold(start, cloud)
         else:
             program, event = start_for(start, cloud, upstream, fault)
             since = next_index(cloud)

@@ -6,6 +6,7 @@ import re
 import threading
 
 import events
+from cloud import event_handler
 from costs import exchange, settled
 from events import eventually
 from programs import Connection
@@ -30,7 +31,7 @@ def large(number, mebibytes):
 
 
 def started(start, cloud):
-    program = start("twined-functions", "event-handler", environment=cloud.environment("event-handler"))
+    program = event_handler(start, cloud)
     cloud.wait("requests.container", atLeast=1)
     return program
 

@@ -130,9 +130,7 @@ def test_openssl_reads_no_configuration_file(start, cloud, tmp_path):
 
 def test_no_core_dump_is_made(start, cloud):
     handler = event_handler(start, cloud)
-    limits = open(f"/proc/{handler.process.pid}/limits").read()
-    line = next(line for line in limits.splitlines() if line.startswith("Max core file size"))
-    assert line.split()[4:6] == ["0", "0"]
+    assert resource.prlimit(handler.process.pid, resource.RLIMIT_CORE) == (0, 0)
 
 
 def test_it_may_open_as_many_descriptors_as_the_kernel_allows(start, cloud):
@@ -140,9 +138,7 @@ def test_it_may_open_as_many_descriptors_as_the_kernel_allows(start, cloud):
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     handler = start("twined-functions", "event-handler", environment=cloud.environment("event-handler"),
                     preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard)))
-    limits = open(f"/proc/{handler.process.pid}/limits").read()
-    line = next(line for line in limits.splitlines() if line.startswith("Max open files"))
-    assert line.split()[3] == line.split()[4]
+    assert resource.prlimit(handler.process.pid, resource.RLIMIT_NOFILE) == (hard, hard)
 
 
 def test_a_target_that_is_no_uri_is_400(start, cloud):

@@ -9,6 +9,7 @@ import threading
 
 import pytest
 
+from cloud import event_handler
 from events import heartbeat, push
 from programs import PATIENCE_SECONDS
 
@@ -41,12 +42,11 @@ def upstream(certificate, private, version, ciphers=None, groups=None):
         yield listener, context
 
 
-def started(start, shared, listener, certificate):
+def started(start, shared, listener, **anchors):
     """The program, with the listener in BigQuery's place."""
     address = f"https://127.0.0.1:{listener.getsockname()[1]}/"
-    return start("twined-functions", "event-handler", environment={
-        **shared.environment("event-handler"), "CLOUDSDK_API_ENDPOINT_OVERRIDES_BIGQUERY": address,
-        "SSL_CERT_FILE": str(certificate), "GOOGLE_CLOUD_PROJECT": "demo-project"})
+    return event_handler(start, shared, CLOUDSDK_API_ENDPOINT_OVERRIDES_BIGQUERY=address,
+                         GOOGLE_CLOUD_PROJECT="demo-project", **anchors)
 
 
 def accepted(listener, context):
@@ -58,7 +58,7 @@ def accepted(listener, context):
 
 def agreed(start, shared, listener, context, certificate):
     """The version and cipher that the program and BigQuery's place agree on; their failure otherwise."""
-    started(start, shared, listener, certificate)
+    started(start, shared, listener, SSL_CERT_FILE=str(certificate))
     with accepted(listener, context) as stream:
         return stream.version(), stream.cipher()[0]
 
@@ -70,11 +70,8 @@ def test_anchors_of_a_file_and_of_a_directory_are_both_trusted(start, shared, tm
     shutil.copy(certificate, directory / "anchor.pem")
     subprocess.run(["openssl", "rehash", directory], check=True)
     with upstream(certificate, private, ssl.TLSVersion.TLSv1_3) as (listener, context):
-        address = f"https://127.0.0.1:{listener.getsockname()[1]}/"
         # The other services' authority is in SSL_CERT_FILE, which the local cloud names.
-        program = start("twined-functions", "event-handler", environment={
-            **shared.environment("event-handler"), "CLOUDSDK_API_ENDPOINT_OVERRIDES_BIGQUERY": address,
-            "SSL_CERT_DIR": str(directory), "GOOGLE_CLOUD_PROJECT": "demo-project"})
+        program = started(start, shared, listener, SSL_CERT_DIR=str(directory))
         with accepted(listener, context) as stream:
             assert stream.version() == "TLSv1.3"
         shared.wait("requests.container", atLeast=1)
@@ -86,7 +83,7 @@ def test_anchors_of_a_file_and_of_a_directory_are_both_trusted(start, shared, tm
 def test_a_session_is_resumed(start, shared, tmp_path, key, version):
     certificate, private = presented(tmp_path, key)
     with upstream(certificate, private, version) as (listener, context):
-        program = started(start, shared, listener, certificate)
+        program = started(start, shared, listener, SSL_CERT_FILE=str(certificate))
         with accepted(listener, context) as first:
             assert not first.session_reused
             first.unwrap()  # The tickets that stand before it are read with it.

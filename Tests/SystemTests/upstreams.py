@@ -85,10 +85,14 @@ DELETE = BY_NAME["delete"]
 GKE = BY_NAME["gke"]
 
 
+def start_cold(start, cloud, **variables):
+    """A handler that may still be without its token and its cluster."""
+    return event_handler(start, cloud, CLOUD_RUN_TIMEOUT_SECONDS="10", GOOGLE_CLOUD_PROJECT="demo-project", **variables)
+
+
 def start_warm(start, cloud, **variables):
     """A handler that has its token, its cluster and its connections."""
-    program = event_handler(start, cloud, CLOUD_RUN_TIMEOUT_SECONDS="10",
-                            GOOGLE_CLOUD_PROJECT="demo-project", **variables)
+    program = start_cold(start, cloud, **variables)
     cloud.wait("tokens.issued", atLeast=1)
     cloud.wait("requests.container", atLeast=1)
     return program
@@ -99,7 +103,7 @@ def start_for(start, cloud, upstream, fault):
     event = upstream.event(1)
     if upstream.line_of_cold_failure:
         cloud.post("/faults", fault)
-        program = event_handler(start, cloud, CLOUD_RUN_TIMEOUT_SECONDS="10", GOOGLE_CLOUD_PROJECT="demo-project")
+        program = start_cold(start, cloud)
         eventually(lambda: upstream.line_of_cold_failure in program.stderr(), "the warm-up's failure")
         return program, event
     program = start_warm(start, cloud, **upstream.variables)
