@@ -40,14 +40,15 @@ TARGETS_ACCEPTED = [
     ("http://[::1]/", "/"), ("/" + "a" * 8_000, "/" + "a" * 8_000)]
 #: RFC 9110 section 2.5: another major version is another protocol.
 VERSIONS_REFUSED = [line(f"GET / {version}") for version in ["HTTP/2.0", "HTTP/0.9", "HTTP/3.0", "HTTP/9.9"]]
-METHODS_ACCEPTED = ["get", "Get", "FOO", "!#$%&'*+-.^_`|~09azAZ", "M" * 32, "PATCH", "TRACE", "DELETE", "PUT", "OPTIONS"]
+METHODS_ACCEPTED = ["get", "Get", "FOO", "!#$%&'*+-.^_`|~09azAZ", "M" * 32, "PATCH", "TRACE", "DELETE", "PUT",
+                    "OPTIONS"]
 
 #: RFC 9112 section 3.2, RFC 9110 section 7.2: exactly one Host, and it is one.
 HOSTS_REFUSED = [host(text) for text in [
     "", "Host: a\r\nHost: a\r\n", "Host: a\r\nhost: b\r\n", *(f"Host: {value}\r\n" for value in [
-        "a, b", "a b", "a/b", "u@a", "a:b", "a:-1", "a:65536", "a:99999999999", "a?b", "a#b", "http://a", "[::1", "::1]",
-        "::1", "[xyz]", "[]", "[::1]x", "a\\b", "<a>", '"a"', "a\0b", "a\x80", "a%zz", "a^b", "a|b", "{a}", "a:1:2",
-        "a :80", "a\tb", ":80", "a:+80"]), "Host: a\r\n b\r\n", "Host : a\r\n", " Host: a\r\n"]] + [
+        "a, b", "a b", "a/b", "u@a", "a:b", "a:-1", "a:65536", "a:99999999999", "a?b", "a#b", "http://a", "[::1",
+        "::1]", "::1", "[xyz]", "[]", "[::1]x", "a\\b", "<a>", '"a"', "a\0b", "a\x80", "a%zz", "a^b", "a|b", "{a}",
+        "a:1:2", "a :80", "a\tb", ":80", "a:+80"]), "Host: a\r\n b\r\n", "Host : a\r\n", " Host: a\r\n"]] + [
     "GET / HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n", "GET / HTTP/1.0\r\nHost: a/b\r\n\r\n",
     "GET http://a/ HTTP/1.1\r\n\r\n"]
 HOSTS_ACCEPTED = [host(f"Host: {value}\r\n") for value in [
@@ -73,8 +74,10 @@ LENGTHS_REFUSED = [POST + f"Content-Length: {value}\r\n\r\nabc" for value in [
     "18446744073709551616", "18446744073709551619", "9" * 100, "1_0", "3;", "3\xa0", "- 3", "3abc"]] + [
     POST + text for text in [
         "Content-Length: 3\r\nContent-Length: 3\r\n\r\nabc", "Content-Length: 3\r\ncontent-length: 4\r\n\r\nabcd",
-        "Content-Length : 3\r\n\r\nabc", "Content-Length:\r\n 3\r\n\r\nabc", "Content-Length: 3\r\n Content-Length: 4\r\n\r\n"]]
-LENGTHS_TOO_LARGE = [POST + f"Content-Length: {value}\r\n\r\n" for value in ["16777217", "2147483648", "4294967299"]] + [
+        "Content-Length : 3\r\n\r\nabc", "Content-Length:\r\n 3\r\n\r\nabc",
+        "Content-Length: 3\r\n Content-Length: 4\r\n\r\n"]]
+LENGTHS_TOO_LARGE = [
+    *(POST + f"Content-Length: {value}\r\n\r\n" for value in ["16777217", "2147483648", "4294967299"]),
     CHUNKED + "1000001\r\n", CHUNKED + "7fffffffffffffff\r\n"]
 BODIES_ACCEPTED = [
     (POST + "Content-Length: 3\r\n\r\nabc", "abc"), (POST + "Content-Length: \t 3 \t\r\n\r\nabc", "abc"),
@@ -85,15 +88,17 @@ BODIES_ACCEPTED = [
       for value in ["chunked", "CHUNKED", " \tchunked\t "]),
     *((CHUNKED + text, body) for text, body in [
         ("0\r\n\r\n", ""), ("A\r\n0123456789\r\n0\r\n\r\n", "0123456789"), ("0003\r\nabc\r\n000\r\n\r\n", "abc"),
-        ("3;a\r\nabc\r\n0\r\n\r\n", "abc"), ("3;a=b\r\nabc\r\n0\r\n\r\n", "abc"), ("3 ; a = b\r\nabc\r\n0\r\n\r\n", "abc"),
+        ("3;a\r\nabc\r\n0\r\n\r\n", "abc"), ("3;a=b\r\nabc\r\n0\r\n\r\n", "abc"),
+        ("3 ; a = b\r\nabc\r\n0\r\n\r\n", "abc"),
         ('3;a="b \\" ; c"\r\nabc\r\n0;x\r\n\r\n', "abc"), ("1\r\na\r\n2\r\n\r\n\r\n0\r\nX: y\r\nZ:\r\n\r\n", "a\r\n"),
         ("0000000000000003\r\nabc\r\n0\r\n\r\n", "abc")])]
 
 #: RFC 9112 section 6.1: chunked, alone and once; never beside a length; not in HTTP/1.0.
 CODINGS_REFUSED = [POST + f"Transfer-Encoding: {value}\r\n\r\n3\r\nabc\r\n0\r\n\r\n" for value in [
     "identity", "xchunked", "chunked x", "gzip", "gzip, chunked", "chunked, gzip", "chunked, chunked", '"chunked"',
-    "chunked;q=1", "", ",", "chunked\x0b", "\x0bchunked", "chun ked", "chunked;", "\0chunked", "chunked/1", "\xa0chunked",
-    "chunked\r\nTransfer-Encoding: chunked", "chunked\r\nTransfer-Encoding: x", "chunked\r\nContent-Length: 3"]] + [
+    "chunked;q=1", "", ",", "chunked\x0b", "\x0bchunked", "chun ked", "chunked;", "\0chunked", "chunked/1",
+    "\xa0chunked", "chunked\r\nTransfer-Encoding: chunked", "chunked\r\nTransfer-Encoding: x",
+    "chunked\r\nContent-Length: 3"]] + [
     POST + "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     POST + "Content-Length: 6\r\nTransfer-Encoding:\tchunked\r\n\r\n0\r\n\r\nG",
     POST + "Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n", POST + "Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n",
@@ -103,10 +108,10 @@ CODINGS_REFUSED = [POST + f"Transfer-Encoding: {value}\r\n\r\n3\r\nabc\r\n0\r\n\
 CHUNKS_REFUSED = [CHUNKED + text for text in [
     "-1\r\n", "+3\r\nabc\r\n", "0x3\r\nabc\r\n", "\r\n0\r\n", " 3\r\nabc\r\n", "g\r\n", "1" + "0" * 16 + "\r\n",
     "ffffffffffffffff\r\n", "1" + "0" * 40 + "\r\n", "3\nabc\r\n", "3\r\nabc\n0\r\n\r\n", "3\rabc\r\n", "3\r\nabc0\r\n",
-    "3\r\nabcd\r\n", "3\r\nab\r\n0\r\n\r\n", "0\n\r\n", "0\r\n\n", "3;a\nb\r\n", "3;a\rb\r\n", "3;a\0\r\n", "3;\r\nabc\r\n",
-    "3;=b\r\n", "3;a=\r\nabc\r\n", '3;a="b\r\nabc\r\n', '3;a="b\n"\r\n', "3;a=\x01\r\n", "3 x\r\n", "3,a\r\n", "3\0\r\n",
-    "3\x0b\r\n", "0\r\nA: b\r\n c\r\n\r\n", "0\r\nfoo\r\n\r\n", "0\r\nA : b\r\n\r\n", "0\r\nA: b\n\r\n", "0\r\nA: \0\r\n\r\n",
-    "3;" + "a" * 20_000]]
+    "3\r\nabcd\r\n", "3\r\nab\r\n0\r\n\r\n", "0\n\r\n", "0\r\n\n", "3;a\nb\r\n", "3;a\rb\r\n", "3;a\0\r\n",
+    "3;\r\nabc\r\n", "3;=b\r\n", "3;a=\r\nabc\r\n", '3;a="b\r\nabc\r\n', '3;a="b\n"\r\n', "3;a=\x01\r\n", "3 x\r\n",
+    "3,a\r\n", "3\0\r\n", "3\x0b\r\n", "0\r\nA: b\r\n c\r\n\r\n", "0\r\nfoo\r\n\r\n", "0\r\nA : b\r\n\r\n",
+    "0\r\nA: b\n\r\n", "0\r\nA: \0\r\n\r\n", "3;" + "a" * 20_000]]
 
 #: RFC 9110 section 10.1.1.
 EXPECTATIONS_REFUSED = [POST + f"Expect: {value}\r\nContent-Length: 3\r\n\r\nabc" for value in [
@@ -114,9 +119,10 @@ EXPECTATIONS_REFUSED = [POST + f"Expect: {value}\r\nContent-Length: 3\r\n\r\nabc
 
 #: RFC 9112 section 9.6: close wins wherever it stands in the list; RFC 9110 section 7.6.1: any case, empty elements.
 CLOSING = [GET + f"Connection: {value}\r\n\r\n" for value in [
-    "close", "Close", "CLOSE", "x, close", "x,close,y", "keep-alive, close", "close,keep-alive", "\tclose", "close,", ",close",
-    "x\r\nConnection: close"]] + [
+    "close", "Close", "CLOSE", "x, close", "x,close,y", "keep-alive, close", "close,keep-alive", "\tclose",
+    "close,", ",close", "x\r\nConnection: close"]] + [
     "GET / HTTP/1.0\r\n\r\n", "GET / HTTP/1.0\r\nConnection: keep-alive, close\r\n\r\n",
     "GET / HTTP/1.0\r\nProxy-Connection: keep-alive\r\n\r\n"]
-STAYING = [GET + f"Connection: {value}\r\n\r\n" for value in ["keep-alive", "x", "closed", "x-close", "", "upgrade", "clos"]] + [
+STAYING = [GET + f"Connection: {value}\r\n\r\n" for value in [
+    "keep-alive", "x", "closed", "x-close", "", "upgrade", "clos"]] + [
     "GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n", "GET / HTTP/1.9\r\nHost: a\r\n\r\n", "\r\n" + GET + "\r\n"]

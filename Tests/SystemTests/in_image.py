@@ -108,7 +108,8 @@ def main(root, directory):
         report["lookUp"] = look_up(registry[1], "/my-org/my-service")
         report["health"] = [look_up(port, "/health")[0] for _, port in functions.values()]
         report["status"] = [
-            {name: status_of(process, root)[name] for name in ["Uid", "Gid", "CapEff", "CapPrm", "CapBnd", "NoNewPrivs"]}
+            {name: status_of(process, root)[name]
+             for name in ["Uid", "Gid", "CapEff", "CapPrm", "CapBnd", "NoNewPrivs"]}
             for process, _ in functions.values()]
         for process, _ in functions.values():
             process.send_signal(signal.SIGTERM)

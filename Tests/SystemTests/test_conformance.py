@@ -128,8 +128,8 @@ def test_pipelined_requests_are_answered_in_order(server, text, statuses):
 
 
 @pytest.mark.parametrize("text, status", [
-    (GET + "\r\n", 200), (GET, 400), ("GE", 400), (POST + "Content-Length: 5\r\n\r\nabc", 400), (CHUNKED + "3\r\nab", 400),
-    ("", None)])
+    (GET + "\r\n", 200), (GET, 400), ("GE", 400), (POST + "Content-Length: 5\r\n\r\nabc", 400),
+    (CHUNKED + "3\r\nab", 400), ("", None)])
 def test_a_client_that_has_sent_all_it_will_still_gets_its_answer(server, text, status):
     with Connection(server.port) as connection:
         connection.send(text.encode())

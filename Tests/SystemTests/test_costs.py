@@ -76,7 +76,8 @@ def test_10_000_instructions_more_for_each_event_are_noticed(tmp_path):
     name = "heartbeat: instructions"
     limit = LIMITS[name]["limit"]
     assert thresholds.exceeded({name: dearer}, {name: LIMITS[name]}), (
-        f"{dearer:,} is within {limit:,}: the program costs less than when the limit was set. Run scripts/costs --update")
+        f"{dearer:,} is within {limit:,}: the program costs less than when the limit was set. "
+        "Run scripts/costs --update")
 
 
 def test_what_is_counted_is_what_is_shipped(tmp_path):

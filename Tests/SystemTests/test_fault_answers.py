@@ -2,8 +2,8 @@
 
 import pytest
 
-from events import (DEAD_LETTERS, SUBSCRIPTION, Event, cancellation, check_handled_once, deliver, errors_about, eventually,
-                    heartbeat, jobs_of, log, push, question, rows_of)
+from events import (DEAD_LETTERS, SUBSCRIPTION, Event, cancellation, check_handled_once, deliver, errors_about,
+                    eventually, heartbeat, jobs_of, log, push, question, rows_of)
 from upstreams import (BIGQUERY, BY_NAME, CREATE, DELETE, GET, GKE, calls_of, check_failure_is_logged_once,
                        check_recovery, deliver_under, messages_on, start_warm)
 

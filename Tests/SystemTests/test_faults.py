@@ -51,7 +51,8 @@ WIRE = {
     "closed within the body": ({"end": "close", "endAfterBodyBytes": 1}, 2),
     "reset after the answer": ({"end": "reset", "endAfterBytes": -1}, 1),
     "closed after the answer": ({"end": "close", "endAfterBytes": -1}, 1),
-    "a length too large, then the end": ({"framing": "length", "contentLengthBy": 10, "end": "close", "endAfterBytes": -1}, 2),
+    "a length too large, then the end": (
+        {"framing": "length", "contentLengthBy": 10, "end": "close", "endAfterBytes": -1}, 2),
     "a body without the end of its chunks": ({"framing": "chunked", "end": "close", "endAfterBodyBytes": 1}, 2),
     "drip": ({"drip": {"bytes": 16, "everyMilliseconds": 1}}, 1),
     "no HTTP": ({"garbage": True}, 2),

@@ -52,7 +52,8 @@ def test_curl_and_python_verify_the_local_cloud_and_read_its_answers(cloud):
     url = (f"https://localhost:{port}/bigquery/v2/projects/demo-project/datasets/octue_twined/tables/service-events"
            "/insertAll")
     answer = curl("--cacert", cloud.ready["ca"], "-H", f"Authorization: Bearer {token}", "-H",
-                  "Content-Type: application/json", "--data-binary", "@-", url, data=b'{"rows":[{"json":{"nonsense":1}}]}')
+                  "Content-Type: application/json", "--data-binary", "@-", url,
+                  data=b'{"rows":[{"json":{"nonsense":1}}]}')
     assert json.loads(answer)["insertErrors"][0]["errors"][0]["reason"] == "invalid"
     context = ssl.create_default_context(cafile=cloud.ready["ca"])
     with pytest.raises(urllib.error.HTTPError) as refused:

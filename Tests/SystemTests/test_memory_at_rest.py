@@ -62,7 +62,7 @@ def test_code_that_opened_connections_is_not_held(start, cloud):
 
 
 def test_memory_of_a_large_event_stays_for_the_next_one(start, cloud):
-    """An event of 4 MiB passes through three buffers of its size. If each were mapped anew, that would be 3,000 faults."""
+    """An event of 4 MiB passes through three buffers of its size: were each mapped anew, that would be 3,000 faults."""
     program = started(start, cloud)
     counts = []
     with Connection(program.port) as connection:

@@ -39,7 +39,8 @@ def test_wrong_arguments_are_exit_64_with_the_usage(arguments):
 def test_every_wrong_setting_is_named_at_once_with_what_was_expected():
     result = run("event-handler", environment={"QUESTION_DEFAULT_MEMORY": "256 MB", "PORT": "99999"})
     assert result.returncode == 78
-    for name in ["BIGQUERY_EVENTS_TABLE", "KUBERNETES_CLUSTER_ID", "KUEUE_LOCAL_QUEUE", "QUESTION_DEFAULT_MEMORY", "PORT"]:
+    for name in ["BIGQUERY_EVENTS_TABLE", "KUBERNETES_CLUSTER_ID", "KUEUE_LOCAL_QUEUE", "QUESTION_DEFAULT_MEMORY",
+                 "PORT"]:
         lines = [line for line in result.stderr.splitlines() if line.strip().startswith(name)]
         assert len(lines) == 1, (name, result.stderr)
         assert "xpected" in lines[0]
@@ -110,7 +111,8 @@ def test_it_runs_in_an_empty_root_with_only_a_directory_of_authorities(start, cl
     environment = {**cloud.environment("event-handler"), "SSL_CERT_DIR": "/certs"}
     del environment["SSL_CERT_FILE"]
     prefix = ["chroot", root] if os.geteuid() == 0 else ["unshare", "-r", "chroot", root]
-    handler = start("twined-functions", "event-handler", environment=environment, prefix=prefix, path="/twined-functions")
+    handler = start("twined-functions", "event-handler", environment=environment, prefix=prefix,
+                    path="/twined-functions")
     assert push(handler.port, heartbeat(1))[0] == 200
     assert sorted(os.listdir(root)) == ["certs", "twined-functions"]
     assert handler.terminate() == 0

@@ -104,7 +104,7 @@ def test_no_token_and_no_input_is_written_whatever_happens_to_an_event(start, ma
     for faults in [
         [], [{"service": "bigquery", "status": 503}], [{"service": "bigquery", "status": 403, "body": TOKEN}],
         [{"service": "kubernetes", "status": 422, "bodyJSON": {"message": f'denied: args[3]={{"a": "{DATA}"}}'}}],
-        [{"service": "kubernetes", "status": 422, "bodyJSON": {"message": f'is invalid: args[3]: Invalid value: "{DATA}"'}}],
+        [{"service": "kubernetes", "status": 422, "bodyJSON": {"message": f'is invalid: args: Invalid value: "{DATA}"'}}],
         [{"service": "kubernetes", "status": 400, "bodyJSON": {"message": f'args[3]: "{DATA}" matches nothing'}}],
         [{"service": "kubernetes", "status": 403, "bodyJSON": {
             "message": f'admission webhook "a.b" denied the request: jobs.batch is forbidden: User "{DATA}" may not'}}],
@@ -222,12 +222,17 @@ BROKEN = [
     f'{{"type":"{SECRET}"}}', SECRET, f'"{SECRET}"', f'{{"type":"authorized_user","client_id":"{SECRET}"}}',
     f'{{"type":"service_account","client_email":"a@b","private_key":"{SECRET}"}}',
     f'{{"type":"authorized_user","client_id":"i","client_secret":"{SECRET}\\n","refresh_token":"r"}}',
-    f'{{"type":"authorized_user","client_id":"i","client_secret":"s","refresh_token":"r","token_uri":"http://{SECRET}/"}}',
-    f'{{"type":"service_account","client_email":"a@b","private_key":"-----BEGIN PRIVATE KEY-----\\n{SECRET}\\n-----END PRIVATE KEY-----"}}',
-    f'{{"type":"external_account","audience":"a","subject_token_type":"t","credential_source":{{"url":"ftp://{SECRET}"}}}}',
-    f'{{"type":"external_account","audience":"a","subject_token_type":"t","credential_source":{{"url":"https://a.b/","headers":{{"A":"{SECRET}\\r\\n"}}}}}}',
-    f'{{"type":"impersonated_service_account","service_account_impersonation_url":"{SECRET}","source_credentials":{{"type":"authorized_user",'
-    f'"client_id":"i","client_secret":"{SECRET}","refresh_token":"{SECRET}"}}}}',
+    f'{{"type":"authorized_user","client_id":"i","client_secret":"s","refresh_token":"r",'
+    f'"token_uri":"http://{SECRET}/"}}',
+    f'{{"type":"service_account","client_email":"a@b",'
+    f'"private_key":"-----BEGIN PRIVATE KEY-----\\n{SECRET}\\n-----END PRIVATE KEY-----"}}',
+    f'{{"type":"external_account","audience":"a","subject_token_type":"t",'
+    f'"credential_source":{{"url":"ftp://{SECRET}"}}}}',
+    f'{{"type":"external_account","audience":"a","subject_token_type":"t",'
+    f'"credential_source":{{"url":"https://a.b/","headers":{{"A":"{SECRET}\\r\\n"}}}}}}',
+    f'{{"type":"impersonated_service_account","service_account_impersonation_url":"{SECRET}",'
+    f'"source_credentials":{{"type":"authorized_user","client_id":"i","client_secret":"{SECRET}",'
+    f'"refresh_token":"{SECRET}"}}}}',
 ]
 
 

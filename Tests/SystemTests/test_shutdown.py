@@ -19,7 +19,7 @@ CLIENTS = 12
 
 
 class Client(threading.Thread):
-    """Sends events for as long as connections are taken; keeps each connection or not. `ends` is set with the signal."""
+    """Sends events for as long as connections are taken, and keeps each or not. `ends` is set with the signal."""
 
     def __init__(self, port, first, keeps, ends):
         super().__init__()

@@ -7,5 +7,6 @@ from programs import ROOT
 
 
 def test_under_faults_and_kills_every_event_is_there_once():
-    done = subprocess.run([sys.executable, ROOT / "scripts/soak", "8", "7"], capture_output=True, text=True, timeout=300)
+    done = subprocess.run([sys.executable, ROOT / "scripts/soak", "8", "7"], capture_output=True,
+                          text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
