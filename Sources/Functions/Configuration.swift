@@ -171,7 +171,10 @@ extension ConfigurationError.Problem {
         self.expected = expected
     }
 
-    private static func quoted(_ value: String) -> String {
+    private static func quoted(_ value: String) -> String { "\"\(shown(value))\"" }
+
+    /// A value as one line shows it: printable, and not too long.
+    static func shown(_ value: String) -> String {
         var shown: [UInt8] = []
         for byte in value.utf8.prefix(shownBytesMax) {
             switch byte {
@@ -181,7 +184,7 @@ extension ConfigurationError.Problem {
             }
         }
         let rest = value.utf8.count > shownBytesMax ? "…" : ""
-        return "\"\(String(decoding: shown, as: UTF8.self))\(rest)\""
+        return String(decoding: shown, as: UTF8.self) + rest
     }
 
     private static func digit(_ value: UInt8) -> UInt8 { value < 10 ? 0x30 + value : 0x57 + value }

@@ -58,12 +58,18 @@ struct ConfigurationDraft: Sendable {
             }
         }
         if kind == .eventHandler, (pushAudience == nil) != (pushServiceAccount == nil) {
-            let missing = pushAudience == nil ? "PUSH_AUDIENCE" : "PUSH_SERVICE_ACCOUNT"
+            let (missing, expected) =
+                pushAudience == nil
+                ? (
+                    "PUSH_AUDIENCE",
+                    "the audience of the push tokens, since PUSH_SERVICE_ACCOUNT is set, or neither"
+                )
+                : (
+                    "PUSH_SERVICE_ACCOUNT",
+                    "the account's e-mail address, since PUSH_AUDIENCE is set, or neither"
+                )
             if !problems.contains(where: { $0.name == missing }) {
-                problems.append(
-                    .init(
-                        missing, "\(missing) is not set",
-                        expected: "it together with its counterpart, or neither"))
+                problems.append(.init(missing, "\(missing) is not set", expected: expected))
             }
         }
         if let path = environment["SSL_CERT_FILE"], case .failure(let error) = environment.contents(of: path),
@@ -164,7 +170,7 @@ struct ConfigurationDraft: Sendable {
         return .init(
             name,
             "\(isNamed ? name : "The credentials file of gcloud"): \(error)",
-            expected: "application default credentials")
+            expected: "the path of a credentials file")
     }
 
     private func endpoints(universeDomain: String) -> Endpoints {

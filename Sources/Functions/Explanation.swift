@@ -14,7 +14,10 @@ struct Explanation: Sendable {
     init(of result: UpstreamResult, _ upstream: Upstream, at origin: Origin, token: AccessToken?) {
         host = origin.hostField
         remedy = Self.remedy(result, upstream)
-        detail = result.response.flatMap { Self.words(of: $0, token: token) }
+        detail = result.response.flatMap { response in
+            upstream == .bigQuery && response.status == 200
+                ? RowError(inAnswer: response.body)?.text : Self.words(of: response, token: token)
+        }
     }
 
     /// What a refusal says of permissions, roles and objects: 401, 403 and 404 are about them.
@@ -51,7 +54,7 @@ struct Explanation: Sendable {
             }
             switch response.status {
             case 401: return "see that the function's service account is neither disabled nor deleted"
-            case 403: return forbidden(upstream)
+            case 403: return exhausted(response) ?? forbidden(upstream)
             case 404: return notFound(upstream)
             default: return nil
             }
@@ -69,6 +72,19 @@ struct Explanation: Sendable {
                 : "see SSL_CERT_FILE and SSL_CERT_DIR, and any proxy between"
         case .failure, .noToken, .notSent: return nil
         }
+    }
+
+    /// What to do about a 403 that is not about roles, by the reason that Google's older APIs give.
+    /// https://cloud.google.com/bigquery/docs/error-messages
+    private static func exhausted(_ response: HTTPResponse) -> String? {
+        guard response.body.count <= ServiceLimits.explainedBodyBytesMax,
+            let errors = try? JSONDocument(parsing: response.body).root["error"]?["errors"]?.elements,
+            let reason = errors.first(where: { _ in true })?["reason"]
+        else { return nil }
+        if reason.equals("quotaExceeded") || reason.equals("rateLimitExceeded") {
+            return "see the project's quotas; raise the one that detail names, or let it pass"
+        }
+        return reason.equals("billingNotEnabled") ? "enable billing for the project" : nil
     }
 
     private static func forbidden(_ upstream: Upstream) -> String? {

@@ -1,12 +1,15 @@
 internal import JSON
 
 extension Outcome {
-    /// The outcome that an answer is. BigQuery answers failures of a row inside a 200, so there an unreadable
-    /// body is no answer at all; elsewhere the status alone says enough.
+    /// The outcome that an answer is. BigQuery answers failures of a row inside a 200, and of others' 200 the
+    /// body is what was asked for: where it is no object, that is no answer at all. Elsewhere the status says
+    /// enough.
     static func answered(_ status: Int, body: [UInt8], by upstream: Upstream) -> Outcome {
         switch upstream {
         case .bigQuery: bigQuery(status, body)
         case .kubernetesCreate: .answer(status: status, kubernetesDetail(status, body))
+        case .artifactRegistry, .clusterManager, .kubernetesGet:
+            status == 200 && !body.isFramedAsObject ? .noAnswer : .answer(status: status, .none)
         default: .answer(status: status, .none)
         }
     }
@@ -80,6 +83,13 @@ final class KnownAnswer {
 }
 
 extension [UInt8] {
+    /// Whether this begins and ends as a JSON object does: a page of a proxy's does not, nor does half an
+    /// answer. Much less than reading it, where a status is all that is asked for.
+    fileprivate var isFramedAsObject: Bool {
+        func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
+        return first { !isSpace($0) } == UInt8(ascii: "{") && last { !isSpace($0) } == UInt8(ascii: "}")
+    }
+
     /// Whether `text` stands somewhere in these bytes, ASCII letters compared without case.
     func containsIgnoringCase(_ text: String) -> Bool {
         let needle = text.utf8.map(ASCII.lowercased)

@@ -4,6 +4,9 @@ extension UpstreamResult {
     /// What came last, in a few words for a log line: a status, or why there is none. Nothing of a body.
     var summary: String {
         switch last {
+        case .answer(let response) where response.status == 200:
+            explanation?.detail == nil
+                ? "an answer that cannot be read" : "answered 200, but did not store the row"
         case .answer(let response): "answered \(response.status)"
         case .failure(let error): explanation.map { "\($0.host): \(error)" } ?? error.description
         case .noToken(let error): error.description

@@ -171,7 +171,7 @@ struct ConfigurationTests {
                             variables[name == "PUSH_AUDIENCE" ? "PUSH_SERVICE_ACCOUNT" : "PUSH_AUDIENCE"] =
                                 "a@b"
                         }
-                        let problems = problems(kind, variables).filter { !$0.contains("counterpart") }
+                        let problems = problems(kind, variables).filter { !$0.contains("or neither") }
                         #expect(problems.count == 1, "\(name)=\(value): \(problems)")
                         #expect(problems.first?.hasPrefix("\(name) is \"") == true, "\(problems)")
                         #expect(problems.first?.hasSuffix("Expected \(setting.expected)") == true)
@@ -180,6 +180,31 @@ struct ConfigurationTests {
                 }
             }
         }
+    }
+
+    @Test("what a path holds is shown on one line, and not more of it than of other values")
+    func pathShown() {
+        let path = "/x\u{1B}[31m\nevent-handler: 0 settings are wrong" + String(repeating: "y", count: 5_000)
+        let variables = Self.eventHandler.merging(["GOOGLE_APPLICATION_CREDENTIALS": path]) { $1 }
+        let problems = problems(.eventHandler, variables)
+        #expect(problems.count == 1)
+        #expect(problems.first?.utf8.allSatisfy { $0 >= 0x20 } == true)
+        #expect(
+            problems.first.map { $0.utf8.count < 400 && $0.hasSuffix("the path of a credentials file") }
+                == true)
+    }
+
+    @Test(
+        "a setting of push tokens that stands alone asks for the other, and says what it is",
+        arguments: [
+            ("PUSH_AUDIENCE", "PUSH_SERVICE_ACCOUNT", "e-mail"),
+            ("PUSH_SERVICE_ACCOUNT", "PUSH_AUDIENCE", "audience"),
+        ])
+    func pushAlone(_ given: String, _ missing: String, _ word: String) {
+        let problems = problems(.eventHandler, Self.eventHandler.merging([given: "a@b.iam"]) { $1 })
+        #expect(problems.count == 1)
+        #expect(problems.first?.hasPrefix("\(missing) is not set. Expected ") == true)
+        #expect(problems.first.map { $0.contains(word) && $0.contains(given) } == true)
     }
 
     @Test("each variable that is checked has a wrong value in these tests")

@@ -289,7 +289,8 @@ struct ServiceRegistryTests {
     func trouble(_ status: Int) async throws {
         let (reply, lines) = try await LoopSupport.run {
             let bench = try Bench()
-            bench.fake.instead = .success(.json(status, #"{"error":{"message":"its own words"}}"#))
+            let words = #"{"error":{"message":"Permission 'its own words' denied"}}"#
+            bench.fake.instead = .success(.json(status, words))
             return (await bench.get("/my-org/my-service"), bench.sink.texts)
         }
         #expect(reply.status == 502)

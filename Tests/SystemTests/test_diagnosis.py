@@ -84,8 +84,35 @@ def test_which_field_of_a_job_is_not_taken_is_said_and_not_its_value(start, clou
     assert error(program)["detail"] == 'Job.batch "a" is invalid: [spec.b: Unsupported'
 
 
+@pytest.mark.parametrize("answered, said", [
+    ({"preset": "row-stopped"}, "stopped"), ({"preset": "row-backend-error"}, "backendError"),
+    ({"bodyJSON": {"insertErrors": [{"index": 0, "errors": [{"reason": "not a name", "location": "patient"}]}]}}, None),
+    ({"body": "<html>"}, None),
+])
+def test_why_bigquery_took_a_row_not_is_said_by_its_name(start, cloud, answered, said):
+    cloud.post(*fault("bigquery", **answered))
+    program = event_handler(start, cloud, **SOON)
+    assert push(program.port, question(1))[0] == 503
+    line, = [line for line in log(program) if "not stored" in line["message"]]
+    assert line.get("detail") == said and line["status"] == 200
+    assert line["reason"] == ("answered 200, but did not store the row" if said else "an answer that cannot be read")
+
+
+@pytest.mark.parametrize("reason, remedy", [
+    ("quotaExceeded", "quotas"), ("rateLimitExceeded", "quotas"), ("billingNotEnabled", "billing"),
+    ("accessDenied", "roles/bigquery.dataEditor")])
+def test_a_403_that_is_not_about_roles_does_not_ask_for_one(start, cloud, reason, remedy):
+    body = {"error": {"code": 403, "message": "x", "errors": [{"reason": reason, "domain": "global", "message": "x"}]}}
+    cloud.post(*fault("bigquery", status=403, bodyJSON=body))
+    program = event_handler(start, cloud, **SOON)
+    assert push(program.port, question(1))[0] == 503
+    line, = [line for line in log(program) if "not stored" in line["message"]]
+    assert remedy in line["remedy"]
+
+
 @pytest.mark.parametrize("message", [
-    "argument patient is not allowed", "Bearer abc", '{"echo": "of what was sent"}', "two\nlines", "ü", "x" * 501, 5, None])
+    "argument patient is not allowed", "Bearer abc", '{"echo": "of what was sent"}', "two\nlines", "ü", "x" * 501, 5,
+    None])
 def test_words_that_may_repeat_what_was_sent_stay_unsaid(start, cloud, message):
     cloud.post(*fault("bigquery", status=403, bodyJSON={"error": {"message": message}}))
     program = event_handler(start, cloud)

@@ -5,7 +5,7 @@ import pytest
 from events import (DEAD_LETTERS, SUBSCRIPTION, Event, cancellation, check_handled_once, deliver, errors_about,
                     eventually, heartbeat, jobs_of, log, push, question, rows_of)
 from upstreams import (BIGQUERY, BY_NAME, CREATE, DELETE, GET, GKE, calls_of, check_failure_is_logged_once,
-                       check_recovery, deliver_under, messages_on, start_warm)
+                       check_recovery, deliver_under, messages_on, start_cold, start_warm)
 
 
 @pytest.mark.parametrize("preset, answer, attempts", [
@@ -22,6 +22,22 @@ def test_what_bigquery_says_decides_about_the_acknowledgement(start, shared, pre
     check_recovery(shared, program, event, BIGQUERY)
 
 
+def test_an_answer_of_gke_that_cannot_be_read_is_asked_for_again(start, shared):
+    shared.post("/faults", {**GKE.fault(status=200, body='{"endpoint": "1'), "count": 1})
+    program = start_cold(start, shared)
+    assert push(program.port, question(1))[0] == 200
+    assert len(calls_of(shared, GKE)) == 2
+
+
+def test_a_job_that_cannot_be_read_is_asked_for_again(start, shared):
+    event = question(1)
+    program = start_warm(start, shared)
+    assert push(program.port, event)[0] == 200
+    shared.post("/faults", {**GET.fault(status=200, body="<html>"), "count": 1})
+    assert push(program.port, event)[0] == 200
+    assert len(calls_of(shared, GET)) == 2 and len(jobs_of(shared, event)) == 1
+
+
 @pytest.mark.parametrize("preset", ["row-invalid", "payload-too-large", "payload-too-large-413"])
 def test_what_bigquery_will_never_take_goes_to_the_dead_letters(start, shared, preset):
     event = question(1)
@@ -31,7 +47,8 @@ def test_what_bigquery_will_never_take_goes_to_the_dead_letters(start, shared, p
     [letter] = messages_on(shared, DEAD_LETTERS)
     assert letter["data"] == event.message()["data"] and letter["orderingKey"] == event.question
     reason = letter["attributes"].pop("twined-dead-letter-reason")
-    assert reason.startswith("BigQuery finds")
+    assert reason == ("BigQuery finds the row invalid: see datetime" if preset == "row-invalid"
+                      else "BigQuery finds the request too large")
     assert letter["attributes"] == {
         **event.attributes, "twined-dead-letter-subscription": SUBSCRIPTION,
         "twined-dead-letter-message-id": "1"}
@@ -98,7 +115,7 @@ def test_409_whose_job_is_nothing_readable_is_nobodys(start, shared, body):
     event = question(1)
     program = start_warm(start, shared)
     assert push(program.port, event)[0] == 200
-    shared.post("/faults", GET.fault(status=200, body=body, count=1))
+    shared.post("/faults", GET.fault(status=200, body=body, count=3))
     assert [push(program.port, event)[0] for _ in range(2)] == [503, 200]
     check_handled_once(shared, event)
     assert not log(program, "WARNING")

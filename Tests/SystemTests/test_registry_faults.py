@@ -50,6 +50,20 @@ def test_what_every_status_means(start, shared, call, status):
     assert look_up(program.port, path) == (200, found)
 
 
+@pytest.mark.parametrize("body", ["", "<html>a proxy's page</html>", '{"name": "cut', "[]"])
+@pytest.mark.parametrize("call", [TAG, DEFAULT_TAG, IMAGE], ids=["tag", "default-tag", "image"])
+def test_a_200_that_is_no_object_says_nothing(start, shared, call, body):
+    path, target, found = call
+    program = start_warm(start, shared)
+    shared.post("/faults", fault(target, status=200, body=body))
+    assert look_up(program.port, path)[0] == 502
+    assert len(calls_of(shared, target)) == 3
+    [line] = failures(program)
+    assert line["reason"] == "an answer that cannot be read"
+    shared.post("/faults/clear", {})
+    assert look_up(program.port, path) == (200, found)
+
+
 @pytest.mark.parametrize("status", [400, 403, 500, 503])
 def test_a_repository_that_cannot_be_seen_is_no_missing_revision(start, shared, status):
     path, target, missing = MISSING
@@ -71,7 +85,7 @@ def test_a_missing_repository_is_502(start, shared, path):
     assert line["severity"] == "ERROR" and line["reason"].endswith("does not exist")
 
 
-@pytest.mark.parametrize("body", ["", "[]", "{}", '{"version":1}', '{"version":"a/../b"}', "no JSON"])
+@pytest.mark.parametrize("body", ["{}", '{"version":1}', '{"version":"a/../b"}', "{no JSON}"])
 def test_an_answer_that_is_none_is_502(start, shared, body):
     program = start_warm(start, shared)
     shared.post("/faults", fault("/tags/default", status=200, body=body))

@@ -37,7 +37,7 @@ class Upstream:
     variables: dict = dataclasses.field(default_factory=dict)
     #: Asked by the warm-up already: its faults are set before the program starts.
     line_of_cold_failure: str = None
-    #: Calls that one event may make of it.
+    #: Calls that are seen with one event: the warm-up may make another beside it.
     calls: tuple = (1,)
 
     def outcome(self, status):
@@ -75,7 +75,7 @@ UPSTREAMS = [
     Upstream("gke", "container", "GET", "/clusters/", {}, "gke", question,
              line_of_cold_failure="the cluster's endpoint could not be obtained", calls=(1, 2)),
     Upstream("metadata", "metadata", "GET", "/token", {401: UNAVAILABLE}, "credentials", heartbeat,
-             line_of_cold_failure="no access token could be obtained"),
+             line_of_cold_failure="no access token could be obtained", calls=(1, 2)),
 ]
 BY_NAME = {upstream.name: upstream for upstream in UPSTREAMS}
 BIGQUERY = BY_NAME["bigquery"]

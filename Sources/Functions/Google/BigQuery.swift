@@ -60,9 +60,9 @@ final class BigQuery {
         switch result.reaction {
         case .done: return .stored
         case .cannotBeStored:
-            return .impossible(
-                result.status == 200
-                    ? "BigQuery finds the row invalid" : "BigQuery finds the request too large")
+            guard result.status == 200 else { return .impossible("BigQuery finds the request too large") }
+            let column = result.response.flatMap { RowError(inAnswer: $0.body)?.column }
+            return .impossible("BigQuery finds the row invalid" + (column.map { ": see \($0)" } ?? ""))
         default: return .failed(CallFailure(result))
         }
     }
@@ -79,6 +79,38 @@ extension BigQuery {
         let target = Array("\(path)?prettyPrint=false".utf8)
         knownTarget = target
         return target
+    }
+}
+
+/// Why BigQuery did not take a row: the first error of an answer to insertAll, without its message, which
+/// repeats what was sent.
+///
+/// https://cloud.google.com/bigquery/docs/reference/rest/v2/tabledata/insertAll#response-body
+struct RowError {
+    private static let nameBytesMax = 64
+    private let reason: String
+    /// The column that it is about.
+    let column: String?
+
+    /// Nil where there is none.
+    init?(inAnswer body: [UInt8]) {
+        guard let rows = try? JSONDocument(parsing: body).root["insertErrors"]?.elements,
+            let error = rows.first(where: { _ in true })?["errors"]?.elements.first(where: { _ in true }),
+            let reason = Self.name(error["reason"])
+        else { return nil }
+        self.reason = reason
+        column = Self.name(error["location"])
+    }
+
+    /// For a line of the log.
+    var text: [UInt8] { Array((column.map { "\(reason): \($0)" } ?? reason).utf8) }
+
+    /// A name: of letters, digits, points and underscores. Anything else may be what was sent.
+    private static func name(_ value: JSONDocument.Value?) -> String? {
+        guard let bytes = value?.stringBytes, (1...nameBytesMax).contains(bytes.count),
+            bytes.allSatisfy({ ASCII.isAlphanumeric($0) || "._".utf8.contains($0) })
+        else { return nil }
+        return String(decoding: bytes, as: UTF8.self)
     }
 }
 

@@ -164,7 +164,7 @@ public struct CredentialsError: Error, Equatable, Sendable, CustomStringConverti
 
     /// One line.
     public var description: String {
-        if let field { return "\(file): \(field) \(reason)" }
-        return "\(file) \(reason)"
+        let file = ConfigurationError.Problem.shown(file)
+        return field.map { "\(file): \($0) \(reason)" } ?? "\(file) \(reason)"
     }
 }
