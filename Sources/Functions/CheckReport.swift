@@ -88,12 +88,11 @@ extension Service {
     private static func report(
         _ findings: [Finding], _ kind: FunctionKind, asJSON: Bool, _ environment: Environment
     ) -> Int32 {
-        if asJSON {
-            write(CheckReport.json(findings, kind), to: 1)
-        } else {
-            let isColoured = isTerminal(1) && wantsColours(environment)
-            write(CheckReport.table(findings, isColoured: isColoured), to: 1)
-        }
-        return CheckReport.isGood(findings) ? ExitStatus.success : ExitStatus.checkFailed
+        let isColoured = isTerminal(1) && wantsColours(environment)
+        let text =
+            asJSON
+            ? CheckReport.json(findings, kind)
+            : Array(CheckReport.table(findings, isColoured: isColoured).utf8)
+        return answer(text, CheckReport.isGood(findings) ? ExitStatus.success : ExitStatus.checkFailed)
     }
 }

@@ -90,7 +90,9 @@ extension Setting {
             meaning: "command of the Jobs (empty means the image's own)",
             expected: "words separated by spaces", takesEmpty: true
         ) { text, draft in
-            guard text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else { return false }
+            // U+FFFD stands for bytes that are no UTF-8, and would be in the Job's command.
+            guard text.unicodeScalars.allSatisfy({ $0.value >= 0x20 && $0.value != 0x7F && $0 != "\u{FFFD}" })
+            else { return false }
             draft.jobCommand = text.utf8.split(separator: UInt8(ascii: " ")).map { String($0) ?? "" }
             return true
         },

@@ -57,6 +57,7 @@ public enum Service {
         static let checkFailed: Int32 = 1
         static let usage: Int32 = 64
         static let cannotListen: Int32 = 71
+        static let outputError: Int32 = 74
         static let configuration: Int32 = 78
     }
 
@@ -75,11 +76,9 @@ public enum Service {
         occupyStandardDescriptors()
         switch Command(Array(arguments.dropFirst()), environment: environment) {
         case .version:
-            write("twined-functions \(Version.current)\n", to: 1)
-            return ExitStatus.success
+            return answer(Array("twined-functions \(Version.current)\n".utf8), ExitStatus.success)
         case .help:
-            write(Usage.help, to: 1)
-            return ExitStatus.success
+            return answer(Array(Usage.help.utf8), ExitStatus.success)
         case .misused(let reason):
             return refuse("twined-functions: \(reason)\n\(Usage.summary)", ExitStatus.usage)
         case .wrongTarget(let target):
@@ -227,22 +226,29 @@ public enum Service {
     /// Says why the program does not begin. Signals end it again: whoever reads may take his time.
     private static func refuse(_ text: String, _ status: Int32) -> Int32 {
         Process.letSignalsEndIt()
-        write(text, to: 2)
+        write(Array(text.utf8), to: 2)
         return status
     }
 
-    static func write(_ text: String, to descriptor: CInt) {
-        write(Array(text.utf8), to: descriptor)
+    /// Writes what was asked for to standard output. Returns `status`, or that it could not be written: a
+    /// script must not take half of it for all.
+    static func answer(_ bytes: [UInt8], _ status: Int32) -> Int32 {
+        if write(bytes, to: 1) { return status }
+        write(Array("twined-functions: standard output cannot be written to\n".utf8), to: 2)
+        return ExitStatus.outputError
     }
 
-    static func write(_ bytes: [UInt8], to descriptor: CInt) {
+    /// Returns whether all of it was written.
+    @discardableResult
+    private static func write(_ bytes: [UInt8], to descriptor: CInt) -> Bool {
         var rest = bytes[...]
         while !rest.isEmpty {
             let count = unsafe rest.withUnsafeBytes {
                 unsafe Glibc.write(descriptor, $0.baseAddress, $0.count)
             }
-            if count < 0, errno != EINTR { return }
+            if count < 0, errno != EINTR { return false }
             rest = rest.dropFirst(max(0, count))
         }
+        return true
     }
 }

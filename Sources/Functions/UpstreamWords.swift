@@ -6,9 +6,10 @@ enum UpstreamWords {
     /// How errors of Google's APIs begin: in BigQuery, IAM, GKE, Artifact Registry and Pub/Sub.
     private static let openings = [
         "Access Denied: ", "Not found: ", "Permission ", "Required \"", "Requested entity was not found",
-        "Request had ", "Request is prohibited by organization's policy", "VPC Service Controls: ",
+        "Request had ", "Request is missing ", "Request is prohibited by organization's policy",
+        "VPC Service Controls: ",
         "Caller does not have ", "The caller does not have ", "User not authorized", "Resource not found",
-        "Quota exceeded: ", "This API method requires billing", "Unauthorized",
+        "Quota exceeded: ", "Exceeded rate limits: ", "This API method requires billing", "Unauthorized",
     ]
     /// Google's, after a service's name.
     private static let disabled = " API has not been used in project "

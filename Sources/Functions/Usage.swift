@@ -47,7 +47,7 @@ enum Command: Equatable, Sendable {
         if names.count <= 1, arguments.count <= 2, let kind {
             self = .check(kind, asJSON: asJSON)
         } else {
-            self = .misused("check takes the function's name, and --json")
+            self = .misused("check takes event-handler or service-registry, and --json where wanted")
         }
     }
 

@@ -282,6 +282,8 @@ struct CheckTests {
         }
     }
 
+    private static let checkTakes = "check takes event-handler or service-registry, and --json where wanted"
+
     @Test(
         "check's arguments may come in any order, and FUNCTION_TARGET names the function where they do not",
         arguments: [
@@ -289,8 +291,8 @@ struct CheckTests {
             (["check", "--json", "service-registry"], "", .check(.serviceRegistry, asJSON: true)),
             (["check", "--json"], "handle_event", .check(.eventHandler, asJSON: true)),
             (["check"], "handle_request", .check(.serviceRegistry, asJSON: false)),
-            (["check"], "", .misused("check takes the function's name, and --json")),
-            (["check", "x"], "handle_event", .misused("check takes the function's name, and --json")),
+            (["check"], "", .misused(checkTakes)),
+            (["check", "x"], "handle_event", .misused(checkTakes)),
         ])
     func command(arguments: [String], target: String, command: Command) {
         let environment = Environment(target.isEmpty ? [:] : ["FUNCTION_TARGET": target])

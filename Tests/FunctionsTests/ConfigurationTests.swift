@@ -37,7 +37,7 @@ struct ConfigurationTests {
         "ARTIFACT_REGISTRY_REPOSITORY_ID": [
             "r", "projects/p/repositories/r", "projects/p/locations/l/repositories/a?b",
         ],
-        "JOB_COMMAND": ["a\nb"], "JOB_NAMESPACE": ["Default", "a/b"],
+        "JOB_COMMAND": ["a\nb", "octue\u{FFFD} x"], "JOB_NAMESPACE": ["Default", "a/b"],
         "JOB_TTL_SECONDS_AFTER_FINISHED": ["+5", "1.0", "-1", "2147483648", "99999999999999999999"],
         "JOB_BACKOFF_LIMIT": ["x", "-1"], "JOB_ACTIVE_DEADLINE_SECONDS": ["0", "1e3"],
         "JOB_PRIORITY_CLASS": ["a b", String(repeating: "a", count: 64)],

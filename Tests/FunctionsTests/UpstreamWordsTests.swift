@@ -16,6 +16,8 @@ struct UpstreamWordsTests {
             #"jobs.batch is forbidden: User "a@b" cannot create resource "jobs" in API group "batch""#,
             #"jobs.batch "question-1" is forbidden: exceeded quota: q, requested: count/jobs.batch=1"#,
             #"namespaces "twined" not found"#, "Unauthorized",
+            "Exceeded rate limits: too many table update operations for this table.",
+            "Request is missing required authentication credential.",
         ])
     func whole(_ message: String) {
         #expect(UpstreamWords.loggable(Array(message.utf8)) == Array(message.utf8))

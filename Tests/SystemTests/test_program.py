@@ -11,7 +11,7 @@ import pytest
 
 from cloud import event_handler, look_up, service_registry
 from events import heartbeat, log, push, request
-from programs import PROGRAM, ROOT, Connection, ask, get, run
+from programs import PATIENCE_SECONDS, PROGRAM, ROOT, Connection, ask, get, run
 
 # Arguments and configuration
 
@@ -26,6 +26,15 @@ def test_help_names_every_variable_that_the_configuration_knows():
     for name in ["BIGQUERY_EVENTS_TABLE", "OCTUE_SERVICES_TOPIC_NAME", "TWINED_SERVICES_TOPIC_NAME",
                  "ARTIFACT_REGISTRY_REPOSITORY_ID", "KUBERNETES_ENDPOINT", "DEAD_LETTER_TOPIC_NAME", "PORT"]:
         assert name in text
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["check", "event-handler", "--json"]])
+def test_what_cannot_be_written_is_exit_74(arguments):
+    with open("/dev/full", "w") as full:
+        result = subprocess.run([PROGRAM, *arguments], env={}, stdout=full, stderr=subprocess.PIPE, text=True,
+                                timeout=2 * PATIENCE_SECONDS)
+    assert result.returncode == 74
+    assert result.stderr == "twined-functions: standard output cannot be written to\n"
 
 
 @pytest.mark.parametrize("arguments", [["nonsense"], ["event-handler", "more"], ["--nonsense"], []])
