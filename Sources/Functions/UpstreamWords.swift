@@ -28,26 +28,22 @@ enum UpstreamWords {
     static func loggable(_ message: [UInt8]) -> [UInt8]? {
         // A cut comes before any form: a webhook may write what it likes behind its denial.
         let ends = cuts.compactMap { opening, cut in
-            message.starts(with: opening.utf8) ? end(of: cut, in: message) : nil
+            message.starts(with: opening.utf8) ? message.end(of: cut.utf8) : nil
         }
         if let first = ends.min() { return Array(message[..<first]) }
         let isGoogles =
-            openings.contains { message.starts(with: $0.utf8) } || end(of: disabled, in: message) != nil
+            openings.contains { message.starts(with: $0.utf8) } || message.end(of: disabled.utf8) != nil
         let isKubernetes =
             objects.contains { message.starts(with: $0.utf8) }
-            && (forbidden.contains { end(of: $0, in: message) != nil }
+            && (forbidden.contains { message.end(of: $0.utf8) != nil }
                 || message.reversed().starts(with: " not found".utf8.reversed()))
         return isGoogles || isKubernetes ? message : nil
     }
+}
 
-    /// Where the first `phrase` in `message` ends.
-    private static func end(of phrase: String, in message: [UInt8]) -> Int? {
-        let phrase = Array(phrase.utf8)
-        guard message.count >= phrase.count else { return nil }
-        for start in 0...(message.count - phrase.count)
-        where message[start...].starts(with: phrase) {
-            return start + phrase.count
-        }
-        return nil
+extension [UInt8] {
+    /// Where these bytes first hold `phrase`: the index behind it.
+    func end(of phrase: some Collection<UInt8>) -> Int? {
+        indices.first { self[$0...].starts(with: phrase) }.map { $0 + phrase.count }
     }
 }

@@ -122,9 +122,8 @@ public final class AccessToken {
     /// somewhere in `text`.
     func isNamed(in text: [UInt8]) -> Bool {
         [held?.token, former].contains { token in
-            guard let bytes = token?.authorization.dropFirst("Bearer ".utf8.count), text.count >= bytes.count
-            else { return false }
-            return (0...(text.count - bytes.count)).contains { text[$0...].starts(with: bytes) }
+            guard let token else { return false }
+            return text.end(of: token.authorization.dropFirst("Bearer ".utf8.count)) != nil
         }
     }
 
